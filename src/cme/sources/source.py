@@ -1,0 +1,139 @@
+"""What every source of registers gives: the canonical documents, and the protocol that all connectors follow."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from enum import StrEnum
+from typing import Protocol
+
+
+class TimeSemantics(StrEnum):
+    """What a source's "taken at" really is. Lateness may be judged only where the source can say so."""
+
+    FIRST_COMPLETED = "first_completed"   # exact, never moves
+    LAST_SAVED = "last_saved"             # an upper bound
+    OBSERVED = "observed"                 # no time of its own: only what we saw, and when we saw it
+    NONE = "none"                         # too stale to judge lateness at all
+
+
+@dataclass(frozen=True)
+class Mark:
+    """One pupil's mark as the source said it. ``code`` is the raw token; ``-`` or empty means not entered."""
+
+    pupil: str                            # the source's own identifier of the pupil
+    code: str
+    minutes_late: int | None = None
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class RegisterDocument:
+    """One whole register: what was marked for one group in one session or lesson of one day."""
+
+    local_date: date
+    kind: str                             # "session" (statutory, AM and PM) or "lesson"
+    slot: str                             # "AM", "PM", or the lesson's label
+    group: str
+    marks: tuple[Mark, ...]
+    taken_at: datetime | None = None      # UTC; None: the source does not say
+    taken_by: str = ""
+
+
+@dataclass(frozen=True)
+class ExpectedRegister:
+    """A register that ought to be taken. ``staff`` holds the codes of all teachers and cover teachers."""
+
+    local_date: date
+    kind: str
+    slot: str
+    group: str
+    starts_at: datetime                   # UTC
+    ends_at: datetime                     # UTC
+    staff: tuple[str, ...] = ()
+    required: bool = True
+    not_required_reason: str = ""
+
+
+@dataclass(frozen=True)
+class Contact:
+    """A parent or carer. ``priority`` 1 is contacted first. The flags stop contact and are never overruled by a machine."""
+
+    name: str
+    relationship: str = ""
+    priority: int = 1
+    email: str = ""
+    telephone: str = ""
+    language: str = "en"
+    do_not_contact: bool = False
+
+
+@dataclass(frozen=True)
+class Pupil:
+    """A pupil as the source knows it. ``mis_id`` is the source's own identifier and stays the same for the pupil."""
+
+    mis_id: str
+    forename: str = ""
+    surname: str = ""
+    born: date | None = None
+    sex: str = ""
+    upn: str = ""
+    year_group: str = ""
+    group: str = ""
+    address: str = ""
+    postcode: str = ""
+    admitted: date | None = None
+    left: date | None = None
+    registration: str = "sole"
+    home_school: str = ""
+    expected_pattern: str = ""            # "" = every session; else e.g. "MonAM MonPM TueAM"
+    flags: tuple[str, ...] = ()           # e.g. "social worker", "child protection plan", "looked after", "EHCP"
+    contacts: tuple[Contact, ...] = ()
+
+
+@dataclass(frozen=True)
+class Staff:
+    """A member of staff who takes registers."""
+
+    code: str
+    name: str = ""
+    email: str = ""
+
+
+@dataclass(frozen=True)
+class BadRow:
+    """A row that could not be read. It is kept in quarantine with its reason; the rest goes on."""
+
+    where: str                            # file name or query name, never a name of a child
+    line: int | None
+    reason: str                           # one sentence: what, and what to do; quotes no child's data
+    raw: str = ""                         # the row itself; stays in the database, never in a log
+
+
+@dataclass(frozen=True)
+class Pulled:
+    """All that one pull brought. ``scopes`` are the (date, kind) that the source gave completely."""
+
+    registers: tuple[RegisterDocument, ...] = ()
+    expected: tuple[ExpectedRegister, ...] = ()
+    pupils: tuple[Pupil, ...] = ()
+    staff: tuple[Staff, ...] = ()
+    bad_rows: tuple[BadRow, ...] = ()
+    waiting: tuple[str, ...] = ()         # files still being written, left for the next pull
+    as_of: datetime | None = None         # how old the source itself says its data are
+    rows_read: int = 0
+    rows_accepted: int = 0
+    notes: tuple[str, ...] = field(default=())
+
+
+class Source(Protocol):
+    """A connector. It declares what its times mean, and pulls whole days."""
+
+    name: str
+    time_semantics: TimeSemantics
+
+    def pull(self, days: Iterable[date] | None) -> Pulled:
+        """Read the registers of ``days`` (None: all the source has), with pupils, staff and expected registers.
+
+        Raises Transient when the source cannot be reached now, Misconfigured when a person must mend it.
+        """
+        ...
