@@ -336,6 +336,7 @@ class Answer(Base):
     person: Mapped[str | None]                                   # whom the code named; None: no valid code
     accepted: Mapped[bool]
     refusal: Mapped[str] = mapped_column(server_default="")
+    content: Mapped[dict[str, Any]] = mapped_column(server_default=text("'{}'::jsonb"))   # as given, without the code
 
 
 class Decision(Base):

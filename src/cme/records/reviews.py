@@ -1,0 +1,128 @@
+"""Reviews: the questions that wait for a person. The row is the gate; Prefect's paused run is only the bell.
+
+A one-time code names the person who answers. It is random, kept as a keyed hash bound to review and person, expires,
+dies after use or after five wrong tries, and is replaced only by a new mail.
+"""
+
+import hashlib
+import json
+import secrets
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from cme.records.history import Stamp, record
+from cme.records.sealing import Sealer
+from cme.records.tables import Answer, Case, Review, ReviewCode
+
+CONTACT_OUTCOME = "contact_outcome"
+SAFEGUARDING = "safeguarding"
+WRONG_TRIES = 5
+
+
+def dossier_hash(dossier: dict[str, Any]) -> str:
+    """What was shown, as one number: SHA-256 of its canonical JSON."""
+    return hashlib.sha256(json.dumps(dossier, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
+
+
+def open_review(session: Session, case: Case, kind: str, *, assigned_to: str, due_at: datetime, dossier: dict[str, Any],
+                stamp: Stamp, why: str) -> Review:
+    """Open a question of a kind on a case, or return the one that is open already; the dossier is frozen with its hash."""
+    existing = current(session, case.id, kind)
+    if existing:
+        return existing
+    last = session.scalar(select(Review.number).where(Review.case_id == case.id, Review.kind == kind)
+                          .order_by(Review.number.desc()).limit(1))
+    review = Review(case_id=case.id, kind=kind, number=(last or 0) + 1, state="open", assigned_to=assigned_to, opened_at=stamp.at,
+                    due_at=due_at, dossier=dossier, dossier_hash=dossier_hash(dossier), escalations=0, tries=0)
+    session.add(review)
+    session.flush()
+    record(session, case.reference, "review.opened", stamp, why, {
+        "review": review.id, "kind": kind, "number": review.number, "assigned_to": assigned_to, "due": due_at.isoformat(),
+        "dossier": review.dossier_hash})
+    return review
+
+
+def current(session: Session, case_id: int, kind: str, *, lock: bool = False) -> Review | None:
+    """The open review of a kind on a case, or None."""
+    query = select(Review).where(Review.case_id == case_id, Review.kind == kind, Review.state == "open")
+    return session.scalar(query.with_for_update() if lock else query)
+
+
+def live_codes(session: Session, review_id: int, at: datetime) -> list[ReviewCode]:
+    """The codes of a review that would be accepted at that moment."""
+    return list(session.scalars(select(ReviewCode).where(
+        ReviewCode.review_id == review_id, ReviewCode.used_at.is_(None), ReviewCode.void_at.is_(None), ReviewCode.expires_at > at)))
+
+
+def issue_code(session: Session, sealer: Sealer, review: Review, person: str, stamp: Stamp, valid: timedelta, subject: str) -> str:
+    """A new code of six digits for one person; an older code of the same person for this review dies with it."""
+    session.execute(update(ReviewCode).where(ReviewCode.review_id == review.id, ReviewCode.person == person,
+                                             ReviewCode.used_at.is_(None), ReviewCode.void_at.is_(None)).values(void_at=stamp.at))
+    code = f"{secrets.randbelow(10**6):06d}"
+    session.add(ReviewCode(review_id=review.id, person=person, mac=_mac(sealer, review.id, person, code), issued_at=stamp.at,
+                           expires_at=stamp.at + valid, wrong_tries=0))
+    session.flush()
+    record(session, subject, "review.code_issued", stamp, "a one-time code was mailed", {"review": review.id, "person": person})
+    return code
+
+
+def _mac(sealer: Sealer, review_id: int, person: str, code: str) -> str:
+    return sealer.mac("review-code", str(review_id), person, code)
+
+
+@dataclass(frozen=True)
+class Identified:
+    """Whom a code named, or the sentence that says why it named nobody."""
+
+    person: str | None
+    refusal: str = ""
+
+
+def identify(session: Session, sealer: Sealer, review: Review, code: str, at: datetime) -> Identified:
+    """The person of a code for this review. A right code is used up; a wrong one counts against every live code."""
+    for row in session.scalars(select(ReviewCode).where(ReviewCode.review_id == review.id)):
+        if not secrets.compare_digest(row.mac, _mac(sealer, review.id, row.person, code)):
+            continue
+        if row.used_at or row.void_at:
+            continue            # an older code of the same digits: look on, a live one may be the same by chance
+        if row.expires_at <= at:
+            return Identified(None, "the code has expired; a new one is being mailed")
+        row.used_at = at
+        return Identified(row.person)
+    live = live_codes(session, review.id, at)
+    for row in live:
+        row.wrong_tries += 1
+        if row.wrong_tries >= WRONG_TRIES:
+            row.void_at = at
+    if live and all(row.void_at for row in live):
+        return Identified(None, f"the code is not right, for the {WRONG_TRIES}th time; a new code is being mailed")
+    return Identified(None, "the code is not right, or is for another review" if live else
+                      "the code is no longer valid; a new one is being mailed")
+
+
+def known_answer(session: Session, review_id: int, source_key: str) -> Answer | None:
+    """The answer already recorded under Prefect's key of it, so that a second reading changes nothing."""
+    return session.scalar(select(Answer).where(Answer.review_id == review_id, Answer.source_key == source_key))
+
+
+def record_answer(session: Session, review: Review, source_key: str, identified: Identified, refusal: str, stamp: Stamp,
+                  subject: str, content: dict[str, Any]) -> Answer:
+    """Write down that an answer came, accepted (``refusal`` empty) or not, with what it said (never the code)."""
+    answer = Answer(review_id=review.id, source_key=source_key, received_at=stamp.at, person=identified.person,
+                    accepted=not refusal, refusal=refusal, content=content)
+    session.add(answer)
+    review.tries += 1
+    if refusal:
+        record(session, subject, "review.answer_refused", stamp, refusal, {"review": review.id, "person": identified.person})
+    session.flush()
+    return answer
+
+
+def last_refusal(session: Session, review_id: int) -> str:
+    """Why the latest answer was refused, for the next form; empty when none was."""
+    answer = session.scalar(select(Answer).where(Answer.review_id == review_id).order_by(Answer.id.desc()).limit(1))
+    return answer.refusal if answer else ""

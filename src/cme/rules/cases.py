@@ -1,0 +1,70 @@
+"""The states of a case, and the only ways from one to the next.
+
+A case begins with parent contact and always comes before the designated safeguarding lead: no transition out of
+``DSL_REVIEW`` exists that a machine takes by itself. Source: the school's Children Missing in Education Procedure.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from cme.errors import Permanent
+
+
+class CaseState(StrEnum):
+    """Where a case stands."""
+
+    PARENT_CONTACT = "parent contact"      # the attendance officer establishes the reason with parents or carers
+    DSL_REVIEW = "DSL review"              # waits for a decision of the DSL
+    NOTIFYING = "notifying"                # approved; the message to the local authority is on its way
+    NOTIFIED = "notified"                  # accepted by the mail server; waits for the authority's acknowledgement
+    FOLLOWING_UP = "following up"          # chosen actions run; comes back to the DSL on a date
+    CLOSED = "closed"
+
+
+@dataclass(frozen=True)
+class Transition:
+    """One permitted step: the event it writes, and who alone may take it."""
+
+    event: str
+    by: str          # "machine" (anyone may, also a sweep), "dsl" (only a recorded decision of the safeguarding review)
+    meaning: str
+
+
+S = CaseState
+TRANSITIONS: dict[tuple[CaseState, CaseState], Transition] = {
+    (S.PARENT_CONTACT, S.DSL_REVIEW): Transition(
+        "case.to_dsl", "machine", "contact has an outcome, or no answer came in the configured time"),
+    (S.DSL_REVIEW, S.NOTIFYING): Transition("case.approved", "dsl", "the DSL decides to notify the local authority"),
+    (S.DSL_REVIEW, S.FOLLOWING_UP): Transition("case.followed_up", "dsl", "the DSL decides on actions or further enquiries"),
+    (S.DSL_REVIEW, S.CLOSED): Transition("case.closed", "dsl", "the DSL decides that the child is safe and in education"),
+    (S.NOTIFYING, S.NOTIFIED): Transition("case.notified", "machine", "the mail server has accepted the notification"),
+    (S.NOTIFIED, S.FOLLOWING_UP): Transition("case.acknowledged", "machine", "a person records the authority's acknowledgement"),
+    (S.FOLLOWING_UP, S.DSL_REVIEW): Transition("case.back_to_dsl", "machine", "the follow-up date has come, or new facts"),
+    (S.NOTIFIED, S.DSL_REVIEW): Transition("case.back_to_dsl", "machine", "no acknowledgement in the configured time"),
+}
+
+
+class ForbiddenTransition(Permanent):
+    """The step is not one the procedure knows, or not one that this actor may take."""
+
+
+def check_transition(before: CaseState, after: CaseState, *, decided: bool = False) -> Transition:
+    """The transition from ``before`` to ``after``; raises ForbiddenTransition with the sentence a person reads.
+
+    ``decided`` is True only where a decision row of the safeguarding review is written in the same transaction.
+    """
+    step = TRANSITIONS.get((before, after))
+    if step is None:
+        raise ForbiddenTransition(f"a case cannot go from {before.value!r} to {after.value!r}")
+    if step.by == "dsl" and not decided:
+        raise ForbiddenTransition(f"only a recorded decision of the DSL takes a case from {before.value!r} to {after.value!r}")
+    return step
+
+
+def diagram() -> str:
+    """The states and steps as a Mermaid state diagram (docs/case-states.md)."""
+    name = {state: state.name.title().replace("_", "") for state in CaseState}
+    lines = ["stateDiagram-v2", f"    [*] --> {name[S.PARENT_CONTACT]}: a threshold is crossed"]
+    lines += [f"    {name[state]}: {state.value}" for state in CaseState]
+    lines += [f"    {name[a]} --> {name[b]}: {step.meaning}" for (a, b), step in TRANSITIONS.items()]
+    return "\n".join([*lines, f"    {name[S.CLOSED]} --> [*]"])
