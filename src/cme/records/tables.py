@@ -21,7 +21,7 @@ class Base(DeclarativeBase):
         "ck": "ck_%(table_name)s_%(constraint_name)s", "fk": "fk_%(table_name)s_%(column_0_name)s",
         "pk": "pk_%(table_name)s"})
     type_annotation_map = {str: Text, datetime: DateTime(timezone=True), dict[str, Any]: JSONB, list[Any]: JSONB,
-                           bytes: LargeBinary, list[int]: ARRAY(BigInteger)}
+                           bytes: LargeBinary, list[int]: ARRAY(BigInteger), int: BigInteger}
 
 
 def _key() -> Any:

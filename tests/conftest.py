@@ -1,0 +1,64 @@
+"""What every test may ask for: a database of its own, and a clock that stands still."""
+
+import tempfile
+from collections.abc import Callable, Iterator
+from itertools import count
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine
+from sqlalchemy.orm import Session
+
+from cme.records import database
+from cme.records.embedded import Cluster
+
+_numbers = count(1)
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Iterator[Cluster]:
+    """A private PostgreSQL for this test session; the session fails where it cannot be started."""
+    home = Path(tempfile.mkdtemp(prefix="cme-t-"))
+    home.chmod(0o711)   # root lends the server to another user, who must be able to enter
+    started = Cluster.start(home)
+    yield started
+    started.remove()
+
+
+@pytest.fixture(scope="session")
+def template(cluster: Cluster) -> str:
+    """The name of a database that holds the tables and no rows; copied for each test."""
+    cluster.create_database("migrated")
+    migrated = database.engine(cluster.url("migrated"))
+    database.upgrade(migrated)
+    migrated.dispose()
+    return "migrated"
+
+
+@pytest.fixture
+def engine(cluster: Cluster, template: str) -> Iterator[Engine]:
+    """The engine of a database that only this test uses."""
+    name = f"test_{next(_numbers)}"
+    cluster.create_database(name, template)
+    opened = database.engine(cluster.url(name))
+    yield opened
+    opened.dispose()
+    cluster.drop_database(name)
+
+
+@pytest.fixture
+def session(engine: Engine) -> Iterator[Session]:
+    """A session on the test's own database. What is to be seen by others must be committed."""
+    with database.sessions(engine)() as opened:
+        yield opened
+
+
+@pytest.fixture(autouse=True)
+def set_clock(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    """The school's clock stands still at 09:30 on Monday 23 November 2026, until the test moves it: ``set_clock("2026-11-24T10:00")``."""
+
+    def move(moment: str) -> None:
+        monkeypatch.setenv("CME_CLOCK", moment)
+
+    move("2026-11-23T09:30:00")
+    return move
