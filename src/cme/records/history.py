@@ -41,12 +41,17 @@ def content(event: CaseEvent) -> dict[str, Any]:
             "what": event.what, "why": event.why, "data": event.data, "flow_run_id": event.flow_run_id, "task_run_id": event.task_run_id}
 
 
+def lock(session: Session) -> None:
+    """Take the chain's lock until the transaction ends. Who locks other rows before recording takes it first: no deadlock."""
+    session.execute(text("SELECT pg_advisory_xact_lock(:k)"), {"k": _CHAIN_LOCK})
+
+
 def record(session: Session, subject: str, what: str, stamp: Stamp, why: str = "", data: dict[str, Any] | None = None) -> int:
     """Write one event to the history, in the caller's transaction, and return its number.
 
     ``data`` must be JSON of strings, integers, booleans, None, lists and dicts (no floats: their text may change).
     """
-    session.execute(text("SELECT pg_advisory_xact_lock(:k)"), {"k": _CHAIN_LOCK})
+    lock(session)
     last = session.execute(select(CaseEvent.id, CaseEvent.hash).order_by(CaseEvent.id.desc()).limit(1)).first()
     event = CaseEvent(id=(last.id if last else 0) + 1, subject=subject, at=stamp.at, who=stamp.who, what=what, why=why,
                       data=json.loads(json.dumps(data or {}, default=str)), flow_run_id=stamp.flow_run_id,

@@ -1,0 +1,168 @@
+"""Handing over the outbox's rows: claim, hand over, settle.
+
+No database session is open while a server is talked to. The mark ``handing_over`` is committed between the message and its
+final dot, only by the worker that still holds its claim; so one that was slow, or whose row a person took back, sends nothing.
+"""
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Protocol
+
+from sqlalchemy import Engine, Row, or_, select, update
+from sqlalchemy.orm import Session
+
+from cme.errors import Ambiguous, CmeError, Misconfigured, Permanent, Transient
+from cme.records.alarms import clear_alarm, raise_alarm
+from cme.records.history import MACHINE, Stamp, lock, record
+from cme.records.sealing import Sealer
+from cme.records.tables import Outbox
+
+LEASE = timedelta(minutes=15)              # longer than connecting plus the ten minutes' wait for the reply to the final dot
+FIRST_PAUSE, LONGEST_PAUSE = timedelta(minutes=1), timedelta(minutes=30)
+PLIGHT = {"queued": "cannot be sent until a person mends this: ", "failed": "will never be accepted as it is: ",
+          "ambiguous": "may or may not have been accepted, and is not sent again by itself: "}
+
+
+class Acceptance(Protocol):
+    """The server's word that it has taken the message."""
+
+    @property
+    def text(self) -> str: ...
+
+
+HandOver = Callable[[str, bytes, Callable[[], None]], Acceptance]
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """What became of one row: its new state, or "lost claim" where another worker or a person was first."""
+
+    outbox_id: str
+    kind: str
+    subject_of: str
+    state: str
+    sentence: str = ""
+
+
+class _LostClaim(Exception):
+    """The row is no longer this worker's: nothing may be sent."""
+
+
+@dataclass(frozen=True)
+class _Claim:
+    """A row that one worker holds until the lease ends. ``tries`` grows with each claim, so it and ``worker`` are the fence."""
+
+    row: Row[Any]
+    worker: str
+
+    @property
+    def mine(self) -> tuple[Any, ...]:
+        return Outbox.id == self.row.id, Outbox.worker == self.worker, Outbox.tries == self.row.tries
+
+
+def named(row: Outbox | Row[Any]) -> dict[str, Any]:
+    """What the history may say of a row: no recipient, no text."""
+    return {"outbox": row.id, "kind": row.kind, "sha256": row.sha256, "dedupe_key": row.dedupe_key, "tries": row.tries}
+
+
+def alarm(session: Session, row: Outbox | Row[Any], plight: str, stamp: Stamp) -> None:
+    """Tell a person about a row, once while the alarm is open."""
+    raise_alarm(session, alarm_key(row.id), row.subject_of, f"Mail {row.kind} of {row.subject_of} {plight}", stamp)
+
+
+def alarm_key(row_id: str) -> str:
+    return f"outbox:{row_id}"
+
+
+def deliver(engine: Engine, sealer: Sealer, hand_over: HandOver, *, clock: Callable[[], datetime], worker: str,
+            only: str | None = None, limit: int = 20, lease: timedelta = LEASE) -> list[Delivery]:
+    """Hand over the rows that are due, oldest first, at most ``limit``; return what became of each.
+
+    ``worker`` names this process and life (a restarted process takes another name). No database session is open while the
+    server is talked to. Outcomes are written with their history event; what a person must see raises an alarm.
+    """
+    done: list[Delivery] = []
+    while len(done) < limit and (claim := _claim(engine, worker, clock(), only, lease)) is not None:
+        done.append(_hand_over_one(engine, sealer, hand_over, claim, clock))
+    return done
+
+
+def _claim(engine: Engine, worker: str, now: datetime, only: str | None, lease: timedelta) -> _Claim | None:
+    due = (select(Outbox.id).where(Outbox.state == "queued", Outbox.next_try_at <= now,
+                                   or_(Outbox.expires_at.is_(None), Outbox.expires_at > now))
+           .order_by(Outbox.next_try_at, Outbox.id).limit(1).with_for_update(skip_locked=True))
+    if only is not None:
+        due = due.where(Outbox.id == only)
+    with engine.begin() as connection:
+        row = connection.execute(
+            update(Outbox).where(Outbox.id == due.scalar_subquery(), Outbox.state == "queued")
+            .values(state="sending", worker=worker, lease_until=now + lease, tries=Outbox.tries + 1)
+            .returning(*Outbox.__table__.columns)).first()
+    return None if row is None else _Claim(row, worker)
+
+
+def _hand_over_one(engine: Engine, sealer: Sealer, hand_over: HandOver, claim: _Claim, clock: Callable[[], datetime]) -> Delivery:
+    row, beyond_the_dot = claim.row, False
+
+    def point_of_no_return() -> None:
+        nonlocal beyond_the_dot
+        now = clock()
+        with engine.begin() as connection:
+            held = connection.execute(
+                update(Outbox).where(*claim.mine, Outbox.state == "sending", Outbox.lease_until > now)
+                .values(state="handing_over", handed_over_at=now))
+        if held.rowcount != 1:
+            raise _LostClaim
+        beyond_the_dot = True
+
+    try:
+        wire = sealer.open(row.sealed) if row.sealed is not None else b""
+        if hashlib.sha256(wire).hexdigest() != row.sha256:
+            raise Permanent("the stored message is not the one that was queued: it was blanked or changed")
+        acceptance = hand_over(row.recipient, wire, point_of_no_return)
+    except _LostClaim:
+        return Delivery(row.id, row.kind, row.subject_of, "lost claim")
+    except CmeError as error:
+        return _settle(engine, claim, clock(), error)
+    except Exception as error:                       # a fault of ours or of the database: the dot alone decides what it means
+        kind = Ambiguous if beyond_the_dot else Misconfigured
+        return _settle(engine, claim, clock(), kind(f"handing over broke off unexpectedly ({type(error).__name__})"))
+    return _settle(engine, claim, clock(), acceptance)
+
+
+def _settle(engine: Engine, claim: _Claim, now: datetime, outcome: CmeError | Acceptance) -> Delivery:
+    """Write what came of a claim, if it still stands. A receipt also settles a row that was given up as ambiguous."""
+    row, stamp = claim.row, Stamp(MACHINE, now)
+    if isinstance(outcome, CmeError):
+        state, sentence, still_open = _fate(outcome), str(outcome), Outbox.state.in_(["sending", "handing_over"])
+        values = {"last_error": sentence[:500], **({"next_try_at": now + _pause(row.tries)} if state == "queued" else {})}
+    else:
+        state, sentence, still_open = "sent", "", Outbox.state != "sent"
+        values = {"sent_at": now, "server_reply": outcome.text[:500], **({} if row.keep_body else {"sealed": None})}
+    with Session(engine) as session, session.begin():
+        lock(session)
+        kept = session.execute(update(Outbox).where(*claim.mine, still_open).values(state=state, lease_until=None, **values))
+        if kept.rowcount != 1:
+            if state == "sent" and session.scalar(select(Outbox.tries).where(Outbox.id == row.id)) != row.tries:
+                record(session, row.subject_of, "mail.receipt_late", stamp, "accepted once before it was sent again", named(row))
+                alarm(session, row, "was accepted once before it was sent again: the recipient may have it twice", stamp)
+            return Delivery(row.id, row.kind, row.subject_of, "lost claim", sentence)
+        record(session, row.subject_of, "mail.delayed" if state == "queued" else f"mail.{state}", stamp, sentence, named(row))
+        if state == "sent":
+            clear_alarm(session, alarm_key(row.id), stamp, "sent")
+        elif state != "queued" or isinstance(outcome, Misconfigured):
+            alarm(session, row, PLIGHT[state] + sentence, stamp)
+    return Delivery(row.id, row.kind, row.subject_of, state, sentence)
+
+
+def _fate(error: CmeError) -> str:
+    if isinstance(error, Ambiguous):
+        return "ambiguous"
+    return "queued" if isinstance(error, Transient) else "failed"
+
+
+def _pause(tries: int) -> timedelta:
+    """1, 2, 4, 8, 16, then 30 minutes."""
+    return min(FIRST_PAUSE * 2 ** min(tries - 1, 10), LONGEST_PAUSE)
