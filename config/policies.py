@@ -51,12 +51,13 @@ class School:
     sessions: dict[str, SessionTimes]        # "AM", "PM"
     register_overdue_minutes: int
     contact_answer_minutes: int
-    review_routine_school_days: int          # a routine review is due at the end of that school day
-    review_day_one_minutes: int
-    code_expiry_minutes: int
+    routine_review_school_days: int          # a routine review is due at the end of that school day
+    day_one_minutes: int                     # a review of a safety concern is due after so many minutes
+    code_valid_minutes: int
     overdue_review_reminder_minutes: int
     follow_up_school_days: int
     ack_due_school_days: int
+    absent_again_days: int                   # so many more days missed after a case was closed open a new one
     pull_window_days: int
     procedure_review_date: date
 
@@ -184,10 +185,12 @@ def _school(s: SchoolFile) -> School:
         sessions={"AM": SessionTimes(s.sessions.AM.starts, s.sessions.AM.closes, s.sessions.AM.ends),
                   "PM": SessionTimes(s.sessions.PM.starts, s.sessions.PM.closes, s.sessions.PM.ends)},
         register_overdue_minutes=s.register_overdue_minutes.value, contact_answer_minutes=s.contact_answer_minutes.value,
-        review_routine_school_days=s.review_due.routine.value, review_day_one_minutes=s.review_due.day_one.value,
-        code_expiry_minutes=s.code_expiry_minutes.value, overdue_review_reminder_minutes=s.overdue_review_reminder_minutes.value,
+        routine_review_school_days=s.review_due.routine.value, day_one_minutes=s.review_due.day_one.value,
+        code_valid_minutes=s.code_valid_minutes.value, overdue_review_reminder_minutes=s.overdue_review_reminder_minutes.value,
         follow_up_school_days=s.follow_up_school_days.value, ack_due_school_days=s.ack_due_school_days.value,
-        pull_window_days=s.pull_window_days.value, procedure_review_date=s.procedure_review_date.value)
+        absent_again_days=s.absent_again_days.value,
+        absent_again_days=s.absent_again_days.value, pull_window_days=s.pull_window_days.value,
+        procedure_review_date=s.procedure_review_date.value)
 
 
 def _authority(a: AuthorityFile) -> Authority:

@@ -178,10 +178,12 @@ class SchoolFile(Shape):
     register_overdue_minutes: Minutes
     contact_answer_minutes: Minutes
     review_due: ReviewDueShape
-    code_expiry_minutes: Minutes
+    code_valid_minutes: Minutes
     overdue_review_reminder_minutes: Minutes
     follow_up_school_days: Days
     ack_due_school_days: Days
+    absent_again_days: Days
+    absent_again_days: Days
     pull_window_days: Days
     procedure_review_date: DayValue
     local_codes: tuple[LocalCodeShape, ...] = ()

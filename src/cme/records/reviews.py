@@ -104,9 +104,9 @@ def identify(session: Session, sealer: Sealer, review: Review, code: str, at: da
                       "the code is no longer valid; a new one is being mailed")
 
 
-def known_answer(session: Session, review_id: int, source_key: str) -> Answer | None:
+def known_answer(session: Session, source_key: str) -> Answer | None:
     """The answer already recorded under Prefect's key of it, so that a second reading changes nothing."""
-    return session.scalar(select(Answer).where(Answer.review_id == review_id, Answer.source_key == source_key))
+    return session.scalar(select(Answer).where(Answer.source_key == source_key))
 
 
 def record_answer(session: Session, review: Review, source_key: str, identified: Identified, refusal: str, stamp: Stamp,

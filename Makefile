@@ -1,0 +1,33 @@
+# Two commands: `make demo` (a school day, to look at) and `make test` (everything, on a fresh machine).
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: demo test clean
+.DEFAULT_GOAL := demo
+
+# `make demo REGISTERS=path/to/registers.csv` runs the day on your own export (docs/registers-csv.md)
+demo: $(VENV)/ready
+	@$(BIN)/cme demo $(if $(REGISTERS),--registers "$(REGISTERS)")
+
+test: $(VENV)/ready-to-test
+	@$(BIN)/python -m pytest
+
+$(VENV)/python: constraints.txt
+	@echo "Making $(VENV) ..."
+	@$(PYTHON) -c 'import sys; sys.exit(0 if (3, 11) <= sys.version_info < (3, 14) else "CME Flows needs Python 3.11, 3.12 or 3.13; this is " + sys.version.split()[0] + ". Set PYTHON=/path/to/python3.11")'
+	@$(PYTHON) -m venv --clear $(VENV)
+	@touch $@
+
+$(VENV)/ready: $(VENV)/python pyproject.toml constraints.txt
+	@echo "Installing the pinned packages (a minute or two, once) ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable .
+	@touch $@
+
+$(VENV)/ready-to-test: $(VENV)/ready
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[test]'
+	@$(BIN)/python tests/browser/chromium.py
+	@touch $@
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info src/*.egg-info

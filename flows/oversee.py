@@ -1,0 +1,24 @@
+"""The sweep that runs every minute, so that nothing waits in silence."""
+
+from prefect import flow
+
+from cme.flows.names import by_minute
+from cme.flows.notify_authority import notify_authority
+from cme.tasks import bell, notify, oversee
+
+
+@flow(name="oversee", flow_run_name=by_minute("oversee"), persist_result=False)
+def oversee_all() -> None:
+    """Every minute: send and re-send mail that is due, move on what has waited its time, escalate unanswered questions, ring
+    again where no run rings, finish approved notifications, and publish the day's tables. It decides nothing about a child."""
+    notify.send_mail()
+    notify.settle_notified()
+    oversee.move_on()
+    for case in oversee.uncontacted_cases():
+        bell.start_contact(case)
+    bell.reconcile_bells()
+    for case in oversee.cases_to_notify():
+        notify_authority(case)
+    oversee.escalate()
+    notify.send_mail()
+    oversee.publish_day()

@@ -1,0 +1,57 @@
+"""The timetable: which flow runs when. ``cme up`` serves it; deployments/prefect.yaml says the same for workers (a test compares)."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from prefect import Flow
+from prefect.client.schemas.objects import ConcurrencyLimitConfig, ConcurrencyLimitStrategy
+from prefect.deployments.runner import EntrypointType, RunnerDeployment
+from prefect.schedules import Cron, Interval, Schedule
+
+from cme.flows.check_absence import check_absence
+from cme.flows.contact_parents import contact_parents
+from cme.flows.notify_authority import notify_authority
+from cme.flows.oversee import oversee_all
+from cme.flows.review_case import review_case
+from cme.flows.watch_registers import watch_registers
+
+ZONE = "Europe/London"
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line of the timetable. ``at_once`` is how many runs may work at the same moment; a paused run does not count."""
+
+    flow: Flow[..., Any]
+    tags: tuple[str, ...]
+    at_once: int
+    skip_when_busy: bool = False
+    cron: str = ""
+    every: int = 0                   # seconds
+
+    @property
+    def description(self) -> str:
+        return " ".join((self.flow.fn.__doc__ or "").split())
+
+    def schedules(self) -> list[Schedule]:
+        if self.cron:
+            return [Cron(self.cron, timezone=ZONE)]
+        return [Interval(timedelta(seconds=self.every))] if self.every else []
+
+    def deployment(self) -> RunnerDeployment:
+        strategy = ConcurrencyLimitStrategy.CANCEL_NEW if self.skip_when_busy else ConcurrencyLimitStrategy.ENQUEUE
+        return self.flow.to_deployment(
+            name=self.flow.name, description=self.description, tags=list(self.tags), schedules=self.schedules(),
+            concurrency_limit=ConcurrencyLimitConfig(limit=self.at_once, collision_strategy=strategy),
+            entrypoint_type=EntrypointType.MODULE_PATH)
+
+
+TIMETABLE = (
+    Line(watch_registers, ("registers",), 1, skip_when_busy=True, cron="*/5 8-16 * * 1-5"),
+    Line(check_absence, ("absence",), 1, cron="25 9,13 * * 1-5"),
+    Line(contact_parents, ("contact",), 3),
+    Line(review_case, ("safeguarding",), 3),
+    Line(notify_authority, ("notification",), 1),
+    Line(oversee_all, ("sweep",), 1, skip_when_busy=True, every=60),
+)

@@ -1,0 +1,101 @@
+"""Parent contact: the first contact in order gets an approved text; the attendance officer records what came of it.
+
+No answer in the configured time moves the case on to the DSL. A late answer is accepted and recorded all the same.
+"""
+
+from datetime import timedelta
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from cme.records import cases, reviews
+from cme.records.history import Stamp, record
+from cme.records.tables import Case, Contact, ContactAttempt, Review
+from cme.rules.cases import CaseState
+from cme.steps.dossier import dossier_of
+from cme.steps.office import Office
+
+REASON_GIVEN = "Reason given by the parent or carer"
+NO_ANSWER = "No answer"
+WRONG_NUMBER = "Number or address is wrong"
+NOT_WHERE_BELIEVED = "The child is not where the parent or carer believes"
+OUTCOMES = (REASON_GIVEN, NO_ANSWER, WRONG_NUMBER, NOT_WHERE_BELIEVED)
+
+
+def contacts_of(session: Session, pupil_id: int) -> list[Contact]:
+    """The contacts held for a pupil today, highest priority first."""
+    return list(session.scalars(select(Contact).where(Contact.pupil_id == pupil_id, Contact.valid_to.is_(None))
+                                .order_by(Contact.priority, Contact.id)))
+
+
+def begin_contact(office: Office, reference: str, stamp: Stamp) -> int | None:
+    """Write to the first contact that may be written to, and open the attendance officer's question; returns the review.
+
+    Doing it twice changes nothing. Who may not be contacted is never written to. Where nobody can be written to, the
+    question still goes to the attendance officer, who rings. Returns None once the question has been answered.
+    """
+    with office.transaction() as session:
+        case = cases.by_reference(session, reference, lock=True)
+        existing = session.scalar(select(Review).where(Review.case_id == case.id, Review.kind == reviews.CONTACT_OUTCOME)
+                                  .order_by(Review.id.desc()).limit(1))
+        if existing:
+            return existing.id if existing.state == "open" else None
+        if CaseState(case.state) is not CaseState.PARENT_CONTACT:
+            return None
+        due = stamp.at + timedelta(minutes=office.policies.school.contact_answer_minutes)
+        held = contacts_of(session, case.pupil_id)
+        usable = next((c for c in held if c.email and not c.do_not_contact), None)
+        attempt = ContactAttempt(case_id=case.id, contact_id=usable.id if usable else None, channel="email" if usable else "none held",
+                                 attempted_at=stamp.at, answer_due_at=due)
+        if usable:
+            attempt.outbox_id = office.queue_letter(
+                session, "parent_contact", to=usable.email, subject_of=case.reference, language="en", stamp=stamp,
+                dedupe_key=f"parent-contact:{case.reference}:{usable.id}", telephone=office.person("attendance_officer").telephone)
+        session.add(attempt)
+        session.flush()
+        why = ("the contact with the highest priority was written to" if usable else
+               "no contact held may be written to by e-mail; the attendance officer rings")
+        record(session, case.reference, "contact.attempted", stamp, why, {
+            "attempt": attempt.id, "contact": attempt.contact_id, "channel": attempt.channel, "contacts_held": len(held),
+            "not_to_be_contacted": sum(c.do_not_contact for c in held), "answer_due": due.isoformat()})
+        if len(held) < 2:
+            record(session, case.reference, "contact.incomplete", stamp,
+                   f"{len(held)} contact(s) held; at least two people should be (KCSIE; Working together 2026, p. 20)", {"held": len(held)})
+        case.next_step_due = due
+        return reviews.open_review(session, case, reviews.CONTACT_OUTCOME, assigned_to="attendance_officer", due_at=due,
+                                   dossier=dossier_of(session, office, case), stamp=stamp,
+                                   why="the attendance officer is asked what came of the contact").id
+
+
+def take_contact_outcome(office: Office, session: Session, case: Case, outcome: str, note: str, stamp: Stamp) -> None:
+    """Write the outcome the attendance officer gave to the attempt, and hand the case to the DSL, whatever it was."""
+    attempt = session.scalar(select(ContactAttempt).where(ContactAttempt.case_id == case.id).order_by(ContactAttempt.id.desc()).limit(1))
+    if attempt:
+        attempt.outcome, attempt.note, attempt.recorded_by, attempt.recorded_at = outcome, note, stamp.who, stamp.at
+    late = CaseState(case.state) is not CaseState.PARENT_CONTACT
+    record(session, case.reference, "contact.outcome", stamp, outcome, {"attempt": attempt.id if attempt else None, "late": late})
+    if not late:
+        to_dsl(office, session, case, stamp, f"contact has an outcome: {outcome.lower()}")
+
+
+def to_dsl(office: Office, session: Session, case: Case, stamp: Stamp, why: str) -> None:
+    """Put a case before the DSL: the state, the deadline and the question in one transaction."""
+    due = office.end_of_next_school_day(stamp.at)
+    cases.move(session, case, CaseState.DSL_REVIEW, stamp, why=why, due=due, owner="dsl")
+    reviews.open_review(session, case, reviews.SAFEGUARDING, assigned_to="dsl", due_at=due, stamp=stamp, why=why,
+                        dossier=dossier_of(session, office, case))
+
+
+def contact_overdue(office: Office, reference: str, stamp: Stamp) -> bool:
+    """Move a case on to the DSL when no answer came in time; True when it was moved. The officer's question stays open."""
+    with office.transaction() as session:
+        case = cases.by_reference(session, reference, lock=True)
+        if CaseState(case.state) is not CaseState.PARENT_CONTACT or case.next_step_due is None or case.next_step_due > stamp.at:
+            return False
+        attempt = session.scalar(select(ContactAttempt).where(ContactAttempt.case_id == case.id).order_by(ContactAttempt.id.desc()))
+        if attempt is None:
+            why = "parent contact could not begin in the configured time"
+        else:
+            why = f"no answer within {office.policies.school.contact_answer_minutes} minutes of the contact"
+        to_dsl(office, session, case, stamp, why)
+        return True

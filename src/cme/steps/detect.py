@@ -1,0 +1,125 @@
+"""Cumulative absence: judge every pupil, keep the findings, open a case where a threshold is crossed.
+
+A finding that no longer holds after a correction is retracted with its reason; the case says so and goes on, because only a
+person closes a case.
+"""
+
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime, timedelta
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from cme import clock
+from cme.records import cases
+from cme.records.history import Stamp, record
+from cme.records.registers import pupil_records
+from cme.records.tables import Case
+from cme.records.tables import Finding as FindingRow
+from cme.rules.finding import Finding
+from cme.rules.judge import judge
+from cme.steps.office import Office
+
+CONTINUOUS = "continuous_absence"
+
+
+@dataclass
+class Detected:
+    """What a check found: numbers and references, nothing that names a child."""
+
+    as_of: date
+    pupils: int = 0
+    findings: int = 0
+    shown_only: int = 0
+    retracted: int = 0
+    opened: list[str] = field(default_factory=list)
+
+
+def judged(office: Office, session: Session, as_of: date, known_at: datetime | None = None) -> dict[int, tuple[Finding, ...]]:
+    """Every pupil's findings on ``as_of``, from what was known at ``known_at`` (None: now). Writes nothing."""
+    calendar = office.policies.calendar
+    book = office.policies.rule_book()
+    # a continuous run may have begun in the school year before
+    start = calendar.school_year_start(calendar.school_year_start(as_of) - timedelta(days=1))
+    return {record.pupil_id: judge(record, as_of, book)
+            for record in pupil_records(session, office.school, as_of, start, known_at)}
+
+
+def detect(office: Office, as_of: date, stamp: Stamp) -> Detected:
+    """Judge the whole roll on ``as_of`` and bring findings and cases up to date, one transaction a pupil with news."""
+    result = Detected(as_of)
+    with office.transaction() as session:
+        findings = judged(office, session, as_of)
+    result.pupils = len(findings)
+    # the longest absence first, so that a backlog begins with the child who has been gone longest
+    order = sorted(findings, key=lambda p: (min((f.reached_on for f in findings[p] if f.opens_case), default=date.max), p))
+    for pupil_id in order:
+        with office.transaction() as session:
+            _keep(office, session, pupil_id, findings[pupil_id], as_of, stamp, result)
+    return result
+
+
+def _keep(office: Office, session: Session, pupil_id: int, found: tuple[Finding, ...], as_of: date, stamp: Stamp, result: Detected) -> None:
+    opening = [f for f in found if f.opens_case]
+    result.findings += len(opening)
+    result.shown_only += len(found) - len(opening)
+    live = {(row.rule, row.episode_start): row for row in session.scalars(
+        select(FindingRow).where(FindingRow.school == office.school, FindingRow.pupil_id == pupil_id, FindingRow.retracted_at.is_(None)))}
+    case = cases.open_case_of(session, pupil_id) if opening or live else None
+    for finding in opening:
+        known = live.get((finding.rule, finding.episode_start))
+        if known and (case or not (finding := _again(office, session, known, finding))):
+            continue
+        if case is None:
+            case = cases.case_of_episode(session, pupil_id, finding.episode_start) or _open(office, session, pupil_id, finding,
+                                                                                          stamp, result)
+        _write(office, session, case, pupil_id, finding, stamp)
+    for row in live.values():
+        # a finding made again after a closed case starts later than the rule's own episode, and lives as long as that does
+        if row.reached_on <= as_of and not any(f.rule == row.rule and f.episode_start <= row.episode_start for f in opening):
+            row.retracted_at, row.retracted_reason = stamp.at, (
+                f"judged again on {as_of:%d %B %Y} with the marks as they are now, the rule no longer holds")
+            result.retracted += 1
+            owner = session.get(Case, row.case_id)
+            record(session, owner.reference if owner else "school", "finding.retracted", stamp, row.retracted_reason,
+                   {"finding": row.id, "rule": row.rule})
+
+
+def _again(office: Office, session: Session, known: FindingRow, finding: Finding) -> Finding | None:
+    """The finding anew, when the absence went on after a person closed the case that stood for it; else None.
+
+    A continuous run that was never broken contradicts "back in education" on its first further day; cumulative absence does
+    after as many further days as the school has set.
+    """
+    case = session.get(Case, known.case_id)
+    if case is None or case.closed_at is None:
+        return None
+    closed = clock.local(case.closed_at).date()
+    since = tuple(m for m in finding.marks if m.day > closed)
+    days = sorted({m.day for m in since})
+    needed = 1 if finding.rule == CONTINUOUS else office.policies.school.absent_again_days
+    if len(days) < needed or cases.case_of_episode(session, known.pupil_id, days[0]):
+        return None
+    return replace(finding, episode_start=days[0], reached_on=days[needed - 1],
+                   reason=f"{finding.reason} Absent on {len(days)} more day(s) since case {case.reference} was closed.")
+
+
+def _open(office: Office, session: Session, pupil_id: int, finding: Finding, stamp: Stamp, result: Detected) -> Case:
+    minutes = office.policies.school.contact_answer_minutes
+    case = cases.open_case(session, school=office.school, pupil_id=pupil_id, episode_start=finding.episode_start,
+                           due=stamp.at + timedelta(minutes=minutes), owner="attendance_officer", stamp=stamp, why=finding.reason,
+                           data={"rule": finding.rule, "reached_on": finding.reached_on.isoformat()})
+    result.opened.append(case.reference)
+    return case
+
+
+def _write(office: Office, session: Session, case: Case, pupil_id: int, f: Finding, stamp: Stamp) -> None:
+    row = FindingRow(school=office.school, pupil_id=pupil_id, case_id=case.id, rule=f.rule, rule_version=f.rule_version,
+                     as_of=f.as_of, reached_on=f.reached_on, episode_start=f.episode_start, count=f.count, threshold=f.threshold,
+                     unit=f.unit, reason=f.reason, source=f.source, found_at=stamp.at,
+                     marks=[[m.day.isoformat(), m.session, m.code] for m in f.marks])
+    session.add(row)
+    session.flush()
+    record(session, case.reference, "finding.made", stamp, f.reason, {
+        "finding": row.id, "rule": f.rule, "rule_version": f.rule_version, "source": f.source, "count": f.count,
+        "reached_on": f.reached_on.isoformat(), "threshold": f.threshold, "unit": f.unit, "marks": len(f.marks)})

@@ -1,0 +1,88 @@
+"""What is known about a case, as the approver sees it: facts, marks, contact attempts and what is still missing.
+
+The dossier names the child. It stays in the records and on the school's own machine; Prefect gets ``opaque_summary``.
+"""
+
+from collections.abc import Sequence
+from datetime import date
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from cme import clock
+from cme.records.registers import current_marks
+from cme.records.tables import Action, Case, Contact, ContactAttempt, Finding, Flag, Pupil
+from cme.steps.office import Office
+
+HOME_VISIT = "Home visit"
+RULES = {"continuous_absence": "Continuous absence without permission", "cumulative_absence": "Cumulative absence without permission"}
+
+
+def dossier_of(session: Session, office: Office, case: Case) -> dict[str, Any]:
+    """Everything known about a case now, as plain JSON; the same facts give the same bytes."""
+    pupil = session.get_one(Pupil, case.pupil_id)
+    findings = session.scalars(select(Finding).where(Finding.case_id == case.id).order_by(Finding.id)).all()
+    attempts = session.scalars(select(ContactAttempt).where(ContactAttempt.case_id == case.id).order_by(ContactAttempt.id)).all()
+    actions = session.scalars(select(Action).where(Action.case_id == case.id).order_by(Action.id)).all()
+    contacts = session.scalars(select(Contact).where(Contact.pupil_id == pupil.id, Contact.valid_to.is_(None))
+                               .order_by(Contact.priority, Contact.id)).all()
+    flags = session.scalars(select(Flag.flag).where(Flag.pupil_id == pupil.id, Flag.valid_to.is_(None)).order_by(Flag.flag)).all()
+    return {
+        "reference": case.reference,
+        "pupil": {
+            "surname": pupil.surname, "forename": pupil.forename, "born": _day(pupil.born), "sex": pupil.sex, "upn": pupil.upn,
+            "year_group": pupil.year_group, "group": pupil.group_key, "address": pupil.address, "postcode": pupil.postcode,
+            "admitted": _day(pupil.admitted), "registration": pupil.registration, "home_school": pupil.home_school,
+            "id_in_school_system": pupil.mis_id},
+        "flags": list(flags),
+        "last_attended": _day(last_attended(session, office, case)),
+        "contacts": [{"id": c.id, "priority": c.priority, "name": c.name, "relationship": c.relationship, "email": c.email,
+                      "telephone": c.telephone, "do_not_contact": c.do_not_contact} for c in contacts],
+        "findings": [{"rule": f.rule, "rule_version": f.rule_version, "reached_on": _day(f.reached_on), "count": f.count,
+                      "threshold": f.threshold, "unit": f.unit, "reason": f.reason, "source": f.source, "marks": f.marks,
+                      "retracted": f.retracted_reason} for f in findings],
+        "attempts": [{"at": a.attempted_at.isoformat(), "contact": a.contact_id, "channel": a.channel, "outcome": a.outcome, "note": a.note,
+                      "recorded_by": a.recorded_by} for a in attempts],
+        "actions": [{"kind": a.kind, "owner": a.owner, "due": a.due_at.isoformat(), "outcome": a.outcome} for a in actions],
+        "missing": missing_enquiries(contacts, attempts, actions),
+    }
+
+
+def last_attended(session: Session, office: Office, case: Case) -> date | None:
+    """The last day on which a register shows the child attended (present or at approved education), or None."""
+    today = clock.today()
+    start = office.policies.calendar.school_year_start(today).replace(year=today.year - 1)
+    marks = current_marks(session, office.school, start, today, pupils=[case.pupil_id]).get(case.pupil_id, ())
+    codes = office.policies.codes
+    return max((m.day for m in marks if codes.category(m.code, m.day).attended), default=None)
+
+
+def missing_enquiries(contacts: Sequence[Contact], attempts: Sequence[ContactAttempt], actions: Sequence[Action]) -> list[str]:
+    """Which reasonable enquiries are not on record yet (Children Missing Education guidance; authority forms)."""
+    missing = []
+    if len(contacts) < 2:
+        missing.append("a second emergency contact")
+    if not any(a.outcome for a in attempts):
+        missing.append("an answer from a parent or carer")
+    if not any(a.kind == HOME_VISIT and a.done_at for a in actions):
+        missing.append("a home visit")
+    return missing
+
+
+def opaque_summary(dossier: dict[str, Any]) -> str:
+    """What may cross into Prefect: counts, dates and rules, nothing that identifies a child. Markdown."""
+    lines = [f"**Case {dossier['reference']}**", ""]
+    lines += [f"- {RULES.get(f['rule'], f['rule'])}: {f['count']} {f['unit']} (threshold {f['threshold']}), reached on {f['reached_on']}."
+              + (" *Retracted after a correction.*" if f["retracted"] else "") for f in dossier["findings"]]
+    answered = sum(bool(a["outcome"]) for a in dossier["attempts"])
+    lines.append(f"- Contacts held: {len(dossier['contacts'])}; attempts: {len(dossier['attempts'])}; with an outcome: {answered}.")
+    for attempt in dossier["attempts"]:
+        lines.append(f"- Contact by {attempt['channel']}: {(attempt['outcome'] or 'no outcome recorded').lower()}.")
+    if dossier["missing"]:
+        lines.append(f"- Not on record yet: {', '.join(dossier['missing'])}.")
+    return "\n".join(lines)
+
+
+def _day(day: date | None) -> str:
+    return day.isoformat() if day else ""

@@ -1,0 +1,171 @@
+"""The school's office: the database, the configuration and the mail of one installation, in one value."""
+
+import json
+import os
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from sqlalchemy import Engine
+from sqlalchemy.orm import Session
+
+from cme import clock
+from cme.config.policies import ConfigFaults, Policies, load
+from cme.config.settings import Person, Settings, load_settings, missing_settings
+from cme.errors import CmeError
+from cme.mail.message import compose, message_id_for
+from cme.mail.render import letter
+from cme.mail.smtp import SafeMail
+from cme.records import outbox
+from cme.records.database import engine as engine_of
+from cme.records.database import open_records
+from cme.records.history import MACHINE, Stamp
+from cme.records.sealing import Sealer
+
+HOUSE_FILE = "CME_HOUSE"       # where a running `cme up` or `cme demo` says how to reach it
+
+
+@dataclass
+class Office:
+    """What every step needs. ``policies`` are the rules of the law, the school and its authority."""
+
+    engine: Engine
+    settings: Settings
+    policies: Policies
+    sealer: Sealer
+    _stack: ExitStack = field(default_factory=ExitStack, repr=False)
+
+    @property
+    def school(self) -> str:
+        """The school's key in the records: its LAESTAB."""
+        return self.policies.school.laestab
+
+    def person(self, key: str) -> Person:
+        """The role-holder of a key ("dsl", "attendance_officer", ...)."""
+        return self.settings.people.of(key)
+
+    @contextmanager
+    def transaction(self) -> Iterator[Session]:
+        """One transaction: committed as a whole, or nothing of it."""
+        with Session(self.engine) as session, session.begin():
+            yield session
+
+    def stamp(self, who: str = MACHINE, *, flow_run_id: str | None = None, task_run_id: str | None = None) -> Stamp:
+        """Who and now, as a pair."""
+        return Stamp(who, clock.now(), flow_run_id, task_run_id)
+
+    @staticmethod
+    def shown_time(moment: datetime) -> str:
+        """A moment as people read it, on the school's wall clock: "Monday 23 November 2026, 15:10"."""
+        return f"{clock.local(moment):%A %-d %B %Y, %H:%M}"
+
+    def end_of_next_school_day(self, moment: datetime) -> datetime:
+        """When the afternoon session of the next school day ends, as a UTC instant."""
+        day = self.policies.calendar.next_school_day(clock.local(moment).date())
+        return clock.wall(day, self.policies.school.sessions["PM"].ends)
+
+    def school_days_later(self, moment: datetime, days: int) -> datetime:
+        """The same end of afternoon, ``days`` school days after ``moment``."""
+        day = self.policies.calendar.add_school_days(clock.local(moment).date(), days)
+        return clock.wall(day, self.policies.school.sessions["PM"].ends)
+
+    def queue_letter(self, session: Session, name: str, *, to: str, subject_of: str, dedupe_key: str, stamp: Stamp,
+                     language: str = "en", keep_body: bool = True, valid: timedelta | None = None,
+                     attachments: tuple[tuple[str, str, bytes], ...] = (), **fields: object) -> str:
+        """Render an approved letter once and queue it for one recipient, in the caller's transaction; returns the row's id."""
+        text = letter(name, language, school=self.policies.school.name, **fields)
+        row_id = outbox.new_row_id()
+        message_id = message_id_for(row_id, self.settings.mail_sender.partition("@")[2])
+        wire = compose(self.settings.mail_sender, self.settings.mail_sender_name or self.policies.school.name, to, text.subject,
+                       text.text, message_id, stamp.at, attachments=attachments)
+        return outbox.queue(session, sealer=self.sealer, dedupe_key=dedupe_key, kind=name, subject_of=subject_of, recipient=to,
+                            mail_subject=text.subject, message_id=message_id, wire=wire, row_id=row_id, stamp=stamp,
+                            keep_body=keep_body, expires_at=stamp.at + valid if valid else None)
+
+    def mailer(self) -> SafeMail:
+        """A mailer to the configured server; one per worker."""
+        s = self.settings
+        login = (s.smtp_user, s.smtp_password.get_secret_value()) if s.smtp_user and s.smtp_password else None
+        return SafeMail(s.mail_sender, s.mail_sender_name or self.policies.school.name, s.smtp_host, s.smtp_port, tls=s.smtp_tls,
+                        login=login, ca=str(s.smtp_ca) if s.smtp_ca else None, data_timeout=s.mail_data_timeout)
+
+    def deliver(self, *, worker: str, only: str | None = None) -> list[outbox.Delivery]:
+        """Hand due messages to the mail server; every outcome is a row and an event."""
+        mailer = self.mailer()
+        return outbox.deliver(self.engine, self.sealer, mailer.hand_over, clock=clock.now, worker=worker, only=only)
+
+    def close(self) -> None:
+        """Let go of the database."""
+        self.engine.dispose()
+        self._stack.close()
+
+    def __enter__(self) -> "Office":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def house_file() -> Path:
+    """Where a running installation of this user says how to reach it (its settings as environment variables)."""
+    if path := os.environ.get(HOUSE_FILE):
+        return Path(path)
+    base = os.environ.get("XDG_RUNTIME_DIR") or os.environ.get("TMPDIR") or "/tmp"
+    return Path(base) / f"cme-flows-{os.getuid()}" / "house.json"
+
+
+def adopt_running_house() -> bool:
+    """Take over the settings of the running `cme demo` or `cme up`, unless the environment sets its own; True if one runs."""
+    try:
+        house = json.loads(house_file().read_text())
+        os.kill(house["pid"], 0)
+    except (OSError, ValueError, KeyError):
+        return False
+    if any(name in os.environ for name in ("CME_DATA_DIR", "CME_DATABASE_URL")):
+        return False
+    os.environ.update(house["environment"])
+    return True
+
+
+def open_office(settings: Settings | None = None, *, complete: bool = False) -> Office:
+    """The office of this installation; raises ConfigFaults with all faults at once.
+
+    ``complete`` also demands what only a running system needs (sources, mail, people), and in production that no value
+    that matters is unconfirmed.
+    """
+    faults: list[str] = []
+    policies = None
+    try:
+        settings = settings or load_settings()
+    except ConfigFaults as error:
+        raise ConfigFaults(error.faults + _policy_faults()) from error
+    try:
+        policies = load(settings.config_dir, settings.authority)
+    except ConfigFaults as error:
+        faults += error.faults
+    if complete:
+        faults += missing_settings(settings)
+        if policies and settings.environment == "production":
+            faults += policies.unconfirmed()
+    if faults or policies is None:
+        raise ConfigFaults(faults)
+    stack = ExitStack()
+    try:
+        if settings.database_url:
+            engine = engine_of(settings.database_url)
+        else:
+            engine = stack.enter_context(open_records(None, settings.data_dir)).engine
+        return Office(engine, settings, policies, Sealer(settings.secret()), stack)
+    except BaseException:
+        stack.close()
+        raise
+
+
+def _policy_faults() -> list[str]:
+    try:
+        load()
+    except CmeError as error:
+        return list(getattr(error, "faults", [str(error)]))
+    return []

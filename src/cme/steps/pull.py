@@ -1,0 +1,72 @@
+"""Pull the registers from the school's source and keep what changed."""
+
+from collections.abc import Iterable
+from datetime import date, timedelta
+from pathlib import Path
+
+import yaml
+
+from cme import clock
+from cme.config.policies import ConfigFaults
+from cme.records import registers
+from cme.records.alarms import clear_alarm, raise_alarm
+from cme.records.history import Stamp, record
+from cme.records.tables import Pull
+from cme.errors import CmeError
+from cme.sources.files import CsvFile, CsvFolder
+from cme.sources.source import Source, TimeSemantics
+from cme.sources.sql import SqlSource
+from cme.steps.office import Office
+
+
+def source_of(office: Office) -> Source:
+    """The school's source of registers as configured; raises ConfigFaults when none is."""
+    s = office.settings
+    if s.registers_folder:
+        return CsvFolder(s.registers_folder, name="csv folder", calendar=office.policies.calendar,
+                         time_semantics=TimeSemantics(s.registers_times))
+    if s.registers_file:
+        return CsvFile(s.registers_file, name="csv file", time_semantics=TimeSemantics(s.registers_times))
+    if s.registers_url and s.registers_queries:
+        return SqlSource(s.registers_url.get_secret_value(), _queries(s.registers_queries), name="sql",
+                         time_semantics=TimeSemantics(s.registers_times), zone=clock.LONDON)
+    raise ConfigFaults(["CME_REGISTERS_FOLDER: no source of registers; set it to the folder of CSV exports, or set "
+                        "CME_REGISTERS_URL and CME_REGISTERS_QUERIES"])
+
+
+def _queries(path: Path) -> dict[str, str]:
+    try:
+        queries = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, yaml.YAMLError) as error:
+        raise ConfigFaults([f"CME_REGISTERS_QUERIES: {path}: cannot be read ({type(error).__name__}); mend the file"]) from error
+    if not isinstance(queries, dict) or not all(isinstance(v, str) for v in queries.values()):
+        raise ConfigFaults([f"CME_REGISTERS_QUERIES: {path}: must map names (registers, expected, pupils, contacts, staff) to SQL text"])
+    return queries
+
+
+def window(office: Office, today: date) -> list[date]:
+    """The days a regular pull reads again, so that late corrections are seen: today and the days before it."""
+    return [today - timedelta(days=n) for n in range(office.policies.school.pull_window_days, -1, -1)]
+
+
+def pull(office: Office, days: Iterable[date] | None, stamp: Stamp) -> registers.PullResult:
+    """Read ``days`` (None: everything) from the source and store what changed, in one transaction.
+
+    A source that fails leaves everything as it was, a Pull row with the sentence, and an alarm; the error goes on to the
+    caller, whose type says whether to try again.
+    """
+    source = source_of(office)
+    try:
+        pulled = source.pull(list(days) if days is not None else None)
+    except CmeError as error:
+        with office.transaction() as session:
+            session.add(Pull(school=office.school, source=source.name, started_at=stamp.at, finished_at=clock.now(),
+                             outcome=f"{type(error).__name__}: {error}"))
+            record(session, "school", "pull.failed", stamp, f"{type(error).__name__}: {error}", {"source": source.name})
+            raise_alarm(session, f"pull:{source.name}", "school", f"The register source {source.name!r} cannot be read: {error}", stamp)
+        raise
+    with office.transaction() as session:
+        result = registers.store(session, office.school, pulled, source=source.name, codes=office.policies.codes, stamp=stamp,
+                                 time_semantics=source.time_semantics)
+        clear_alarm(session, f"pull:{source.name}", stamp, "the source was read again")
+    return result

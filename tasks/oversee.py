@@ -1,0 +1,53 @@
+"""See that nothing waits in silence."""
+
+from prefect import get_run_logger
+from prefect.artifacts import create_markdown_artifact, create_table_artifact
+
+from cme.steps import oversee, view
+from cme.tasks.fate import office, stamp, step
+
+
+@step("move on what has waited its time")
+def move_on() -> list[str]:
+    """Take cases whose waiting time has ended to the DSL; returns the references."""
+    moved = oversee.move_on(office(), stamp())
+    if moved:
+        get_run_logger().info("moved on to the DSL: %s", ", ".join(moved))
+    return moved
+
+
+@step("escalate overdue questions")
+def escalate() -> list[str]:
+    """Remind, hand over and alarm for questions past their due time; returns the references."""
+    late = oversee.escalate(office(), stamp())
+    oversee.watch_tasks(office(), stamp())
+    if late:
+        get_run_logger().warning("questions past their due time: %s", ", ".join(late))
+    return late
+
+
+@step("find cases without contact")
+def uncontacted_cases() -> list[str]:
+    """The references of cases whose parent contact has not begun."""
+    return oversee.uncontacted_cases(office())
+
+
+@step("find approved cases")
+def cases_to_notify() -> list[str]:
+    """The references of approved cases whose message is not accepted yet."""
+    return oversee.cases_to_notify(office())
+
+
+@step("publish the history")
+def publish_history(case: str) -> None:
+    """The case's history as an opaque Markdown artifact on the run's page."""
+    create_markdown_artifact(key=f"history-{case.lower()}", markdown=view.opaque_history(office(), case),
+                             description=f"What happened in case {case}, who did it and when")
+
+
+@step("publish the day")
+def publish_day() -> None:
+    """Open cases, alarms and the outbox as tables for operations staff."""
+    create_table_artifact(key="open-cases", table=view.open_cases_table(office()), description="Open cases, the longest waiting first")
+    create_table_artifact(key="alarms", table=view.alarms_table(office()), description="What a person must look at now")
+    create_table_artifact(key="outbox", table=view.outbox_table(office()), description="Messages by kind and state")
