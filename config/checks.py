@@ -171,7 +171,7 @@ def school(held: SchoolFile, statutory: StatutoryFile | None) -> Iterator[str]:
     if held.sessions.PM.starts < held.sessions.AM.ends:
         yield "school.yaml: sessions, PM: the afternoon starts before the morning ends; correct the times"
     for place, days in (("review_due, routine", held.review_due.routine), ("follow_up_school_days", held.follow_up_school_days),
-                        ("ack_due_school_days", held.ack_due_school_days)):
+                        ("ack_due_school_days", held.ack_due_school_days), ("absent_again_days", held.absent_again_days)):
         if days.unit != "school days":
             yield f"school.yaml: {place}: the unit must be 'school days', not {days.unit!r}; correct it"
     if held.pull_window_days.unit != "calendar days":

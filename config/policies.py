@@ -188,7 +188,6 @@ def _school(s: SchoolFile) -> School:
         routine_review_school_days=s.review_due.routine.value, day_one_minutes=s.review_due.day_one.value,
         code_valid_minutes=s.code_valid_minutes.value, overdue_review_reminder_minutes=s.overdue_review_reminder_minutes.value,
         follow_up_school_days=s.follow_up_school_days.value, ack_due_school_days=s.ack_due_school_days.value,
-        absent_again_days=s.absent_again_days.value,
         absent_again_days=s.absent_again_days.value, pull_window_days=s.pull_window_days.value,
         procedure_review_date=s.procedure_review_date.value)
 

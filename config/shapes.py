@@ -183,7 +183,6 @@ class SchoolFile(Shape):
     follow_up_school_days: Days
     ack_due_school_days: Days
     absent_again_days: Days
-    absent_again_days: Days
     pull_window_days: Days
     procedure_review_date: DayValue
     local_codes: tuple[LocalCodeShape, ...] = ()

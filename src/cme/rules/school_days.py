@@ -67,8 +67,17 @@ class SchoolCalendar:
         """The term in which ``day`` lies (its half-term included), or None."""
         return next((term for term in self.terms if term.first <= day <= term.last), None)
 
+    @cached_property
+    def _answers(self) -> dict[date, bool]:
+        return {}
+
     def is_school_day(self, day: date) -> bool:
         """Whether the school has at least one session on ``day``."""
+        if day not in self._answers:
+            self._answers[day] = self._is_school_day(day)
+        return self._answers[day]
+
+    def _is_school_day(self, day: date) -> bool:
         if day.isoweekday() > 5 or day in self.bank_holidays or day in self.inset or day in self.closures:
             return False
         if {(day, "AM"), (day, "PM")} <= self.no_session:

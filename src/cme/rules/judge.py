@@ -1,0 +1,32 @@
+"""Judges one pupil by every rule, in a fixed order.
+
+``judge`` is pure: the same record, day and book give equal findings, in whatever order the marks arrive.
+"""
+
+from datetime import date
+
+from cme.rules.book import RuleBook
+from cme.rules.continuous_absence import continuous_absence, referral_days
+from cme.rules.cumulative_absence import cumulative_absence, rolling_absence
+from cme.rules.finding import Finding, PupilRecord
+from cme.rules.possible_sessions import attendance
+
+# in the order in which a person should read them; the first two open a case by themselves
+RULES = (continuous_absence, cumulative_absence, referral_days, rolling_absence)
+
+
+def judge(record: PupilRecord, as_of: date, book: RuleBook) -> tuple[Finding, ...]:
+    """All findings about one pupil on ``as_of``, from the marks given, rule by rule in a fixed order.
+
+    Give the marks from the start of the school year before, so that a run that began then is seen whole. Findings concern
+    the school year of ``as_of``: one reached in an earlier school year is returned only while it still goes on.
+    """
+    pupil = attendance(record, as_of, book)
+    return tuple(finding for rule in RULES for finding in rule(pupil, book))
+
+
+def contradicted(finding_rule: str, reached_on: date, as_of: date, book: RuleBook) -> bool:
+    """Whether a finding kept from before, reached on ``reached_on``, that ``judge(..., as_of, ...)`` does not return no longer
+    holds, and is to be retracted. A finding of an earlier school year that ended there is merely past: the answer is no.
+    """
+    return book.calendar.school_year_start(as_of) <= reached_on <= as_of
