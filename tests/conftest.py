@@ -55,7 +55,7 @@ def session(engine: Engine) -> Iterator[Session]:
 
 @pytest.fixture(autouse=True)
 def set_clock(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
-    """The school's clock stands still at 09:30 on Monday 23 November 2026, until the test moves it: ``set_clock("2026-11-24T10:00")``."""
+    """The school's clock stands still at 09:30 on Monday 23 November 2026; ``set_clock("2026-11-24T10:00")`` moves it."""
 
     def move(moment: str) -> None:
         monkeypatch.setenv("CME_CLOCK", moment)

@@ -79,7 +79,8 @@ def check(records: Engine) -> str:
         with records.connect() as connection:
             current = MigrationContext.configure(connection, opts={"version_table": VERSION_TABLE}).get_current_revision()
     except OperationalError as error:
-        return f"the database of the records cannot be reached ({str(error.orig).strip()}): is it running, and is its address right?"
+        said = str(error.orig).strip()
+        return f"the database of the records cannot be reached ({said}): is it running, and is its address right?"
     scripts = ScriptDirectory.from_config(_config())
     head = scripts.get_current_head()
     if current == head:
@@ -87,8 +88,10 @@ def check(records: Engine) -> str:
     if current is None:
         return "the database of the records is empty: run `cme up` once, which makes its tables"
     if current not in {script.revision for script in scripts.walk_revisions()}:
-        return f"the tables of the records (version {current}) are newer than this program (version {head}): install the newer program"
-    return f"the tables of the records are at version {current}, this program needs {head}: run `cme up` once, which brings them up to date"
+        return (f"the tables of the records (version {current}) are newer than this program (version {head}): "
+                "install the newer program")
+    return (f"the tables of the records are at version {current}, this program needs {head}: "
+            "run `cme up` once, which brings them up to date")
 
 
 @dataclass
@@ -105,7 +108,7 @@ class Records:
 
 @contextmanager
 def open_records(database_url: str | None, data_dir: Path, migrate: bool = False) -> Iterator[Records]:
-    """Open the records at ``database_url``, or (None) in the private PostgreSQL below ``data_dir``, for as long as the block lasts.
+    """Open the records at ``database_url``, or (None) in the private PostgreSQL below ``data_dir``, while the block lasts.
 
     The private one is brought up to date by itself; a server only with ``migrate``, else Misconfigured says what is needed.
     """

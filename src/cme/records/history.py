@@ -68,7 +68,11 @@ def events(session: Session, subject: str) -> list[CaseEvent]:
 
 
 def verify(session: Session) -> list[str]:
-    """Walk the whole chain; each sentence names a place where a row was changed, removed, inserted or moved. Empty: whole."""
+    """Walk the whole chain; each sentence names a place where a row was changed, removed, inserted or moved. Empty: whole.
+
+    What a chain cannot show: that its last events were cut off, or that all of it was written anew by somebody who may
+    alter the table. Compare the last hash with one noted outside the database.
+    """
     faults, previous, expected = [], GENESIS, 1
     for event in session.scalars(select(CaseEvent).order_by(CaseEvent.id).execution_options(yield_per=1000)):
         if event.id != expected:

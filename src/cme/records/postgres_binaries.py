@@ -124,8 +124,8 @@ def reachable(folder: Path, user: ServerUser, place: Path) -> Path:
     """``folder``, or a copy of its PostgreSQL below ``place`` where ``user`` cannot run it (a venv below root's closed home)."""
     if not user.lent:
         return folder
-    probe = subprocess.run(["/bin/sh", "-c", '"$0" --version', str(folder / "postgres")], cwd="/", capture_output=True, check=False,
-                           **user.start_options())
+    probe = subprocess.run(["/bin/sh", "-c", '"$0" --version', str(folder / "postgres")], cwd="/", capture_output=True,
+                           check=False, **user.start_options())
     if probe.returncode == 0:
         return folder
     install = folder.parent
