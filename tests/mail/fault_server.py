@@ -3,6 +3,7 @@
 import asyncio
 import ssl
 import threading
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -67,9 +68,11 @@ class FaultServer:
 class _Faulty(SMTP):
     def __init__(self, house: FaultServer, loop: asyncio.AbstractEventLoop):
         wants_sign_in = house._password is not None
-        super().__init__(self, hostname="fault.example", loop=loop, timeout=60, tls_context=house._starttls,
-                         authenticator=house.sign_in if wants_sign_in else None, auth_required=wants_sign_in,
-                         auth_require_tls=False)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)     # passwords without TLS are what a test of ours is about
+            super().__init__(self, hostname="fault.example", loop=loop, timeout=60, tls_context=house._starttls,
+                             authenticator=house.sign_in if wants_sign_in else None, auth_required=wants_sign_in,
+                             auth_require_tls=False)
         self.house = house
 
     async def auth_XOAUTH2(self, _server: Any, arguments: list[str]) -> AuthResult:
