@@ -49,8 +49,8 @@ def rolling_absence(pupil: Attendance, book: RuleBook) -> tuple[Finding, ...]:
     for end, last in enumerate(missed):
         if last.day < pupil.year_start:
             continue
-        window = [day for day in missed[:end + 1]
-                  if day is last or book.calendar.count(day.day, last.day) <= number.window]
+        first = book.calendar.school_days_before(last.day, number.window - 1)
+        window = [day for day in missed[:end + 1] if day.day >= first]
         total = sum(day.halves(number.codes) for day in window)
         if total >= 2 * number.value:
             return (_finding(ROLLING, pupil, number, window, last.day, window[0].day, total,

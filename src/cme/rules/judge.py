@@ -9,10 +9,17 @@ from cme.rules.book import RuleBook
 from cme.rules.continuous_absence import continuous_absence, referral_days
 from cme.rules.cumulative_absence import cumulative_absence, rolling_absence
 from cme.rules.finding import Finding, PupilRecord
+from cme.rules.last_seen import holiday_sweep, not_seen
 from cme.rules.possible_sessions import attendance
+from cme.rules.rates import persistent_absence, severe_absence
+from cme.rules.sickness import sickness_in_a_row, sickness_together
+from cme.rules.ten_sessions import ten_sessions
+from cme.rules.twenty_days import twenty_day_evidence
+from cme.rules.unresolved_marks import unresolved_n
 
 # in the order in which a person should read them; the first two open a case by themselves
-RULES = (continuous_absence, cumulative_absence, referral_days, rolling_absence)
+RULES = (continuous_absence, cumulative_absence, referral_days, rolling_absence, unresolved_n, not_seen, holiday_sweep,
+         severe_absence, persistent_absence, sickness_in_a_row, sickness_together, ten_sessions, twenty_day_evidence)
 
 
 def judge(record: PupilRecord, as_of: date, book: RuleBook) -> tuple[Finding, ...]:

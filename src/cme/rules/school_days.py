@@ -128,6 +128,12 @@ class SchoolCalendar:
             day = self.next_school_day(day)
         return day
 
+    def school_days_before(self, day: date, n: int) -> date:
+        """The ``n``-th school day before ``day``; ``day`` itself is not counted. ``n`` = 0 gives ``day``."""
+        for _ in range(n):
+            day = self.previous_school_day(day)
+        return day
+
     def break_after(self, day: date) -> int:
         """How many calendar days without school follow ``day`` before the next school day (2 on an ordinary Friday)."""
         return (self.next_school_day(day) - day).days - 1
