@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, f
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from cme.config.policies import ConfigFaults
+from cme.errors import BadInput
 
 ROLES = ("dsl", "deputy_dsl", "head", "attendance_officer", "operations")
 ADDRESS = r"^[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@(?:[A-Za-z0-9-]{1,63}\.)+[A-Za-z0-9-]{2,63}$"
@@ -54,6 +55,12 @@ class People(BaseModel):
 
 TITLES = {"dsl": "designated safeguarding lead", "deputy_dsl": "deputy designated safeguarding lead", "head": "head teacher",
           "attendance_officer": "attendance officer", "operations": "operations"}
+
+
+def require_role(key: str) -> None:
+    """Refuse what is not one of the roles: who did it must be one of the people the configuration knows."""
+    if key not in ROLES:
+        raise BadInput(f"{key!r} is not a role; use one of {', '.join(ROLES)}")
 
 
 class Settings(BaseSettings):

@@ -17,7 +17,7 @@ def send_mail() -> dict[str, int]:
     """Send what is due and see after what is stuck; returns the number of messages by outcome."""
     counts: dict[str, int] = {}
     for delivery in oversee.send_mail(office(), stamp()):
-        counts[delivery.outcome] = counts.get(delivery.outcome, 0) + 1
+        counts[delivery.state] = counts.get(delivery.state, 0) + 1
     if counts:
         get_run_logger().info("messages: %s", ", ".join(f"{n} {outcome}" for outcome, n in sorted(counts.items())))
     return counts

@@ -68,3 +68,16 @@ def diagram() -> str:
     lines += [f"    {name[state]}: {state.value}" for state in CaseState]
     lines += [f"    {name[a]} --> {name[b]}: {step.meaning}" for (a, b), step in TRANSITIONS.items()]
     return "\n".join([*lines, f"    {name[S.CLOSED]} --> [*]"])
+
+
+def page() -> str:
+    """docs/case-states.md: the diagram and the table, generated from TRANSITIONS."""
+    rows = "\n".join(f"| {a.value} | {b.value} | `{step.event}` | {'a decision of the DSL' if step.by == 'dsl' else 'a person or a sweep'} "
+                     f"| {step.meaning} |" for (a, b), step in TRANSITIONS.items())
+    return ("# The states of a case\n\nGenerated from `src/cme/rules/cases.py` (`python -m cme.rules.cases > docs/case-states.md`); a test "
+            "compares.\n\nOnly a recorded decision of the DSL takes a case out of the DSL review. Every open case has a next step with a "
+            f"due time and an owner.\n\n```mermaid\n{diagram()}\n```\n\n| From | To | Event | Taken by | When |\n|---|---|---|---|---|\n{rows}\n")
+
+
+if __name__ == "__main__":
+    print(page(), end="")

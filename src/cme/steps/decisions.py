@@ -5,7 +5,10 @@ from datetime import timedelta
 
 from sqlalchemy.orm import Session
 
+from cme.config.settings import require_role
+from cme.errors import BadInput
 from cme.records import cases
+from cme.records.alarms import clear_alarm
 from cme.records.history import Stamp, record
 from cme.records.tables import Action, Case, Decision, Review
 from cme.rules.cases import CaseState
@@ -69,6 +72,23 @@ def carry_out(office: Office, session: Session, case: Case, review: Review, answ
         again = office.end_of_next_school_day(stamp.at) if answer.outcome == KEEP_ENQUIRING else follow_up
         cases.move(session, case, CaseState.FOLLOWING_UP, stamp, why=answer.outcome, due=again, owner="dsl",
                    data={"review": review.id}, decided=True)
+
+
+def finish_action(office: Office, reference: str, action_id: int, outcome: str, stamp: Stamp) -> None:
+    """A person records that an action of a case was taken and what came of it; raises BadInput for what cannot be recorded."""
+    require_role(stamp.who)
+    if len(outcome.strip()) < 3:
+        raise BadInput("say in a few words what came of the action")
+    with office.transaction() as session:
+        case = cases.by_reference(session, reference)
+        action = session.get(Action, action_id, with_for_update=True)
+        if action is None or action.case_id != case.id:
+            raise BadInput(f"case {case.reference} has no action {action_id}; `cme show {case.reference}` lists them")
+        if action.done_at:
+            raise BadInput(f"action {action_id} was recorded as done already, by {action.done_by}")
+        action.done_at, action.done_by, action.outcome = stamp.at, stamp.who, outcome.strip()
+        record(session, case.reference, "action.done", stamp, action.kind, {"action": action.id, "outcome": outcome.strip()})
+        clear_alarm(session, f"action:{action.id}", stamp, "the action was taken")
 
 
 def _task(office: Office, session: Session, case: Case, kind: str, stamp: Stamp) -> None:

@@ -16,11 +16,10 @@ from cme.records.history import Stamp, record
 from cme.records.registers import pupil_records
 from cme.records.tables import Case
 from cme.records.tables import Finding as FindingRow
+from cme.rules.continuous_absence import RULE as CONTINUOUS
 from cme.rules.finding import Finding
-from cme.rules.judge import judge
+from cme.rules.judge import contradicted, judge
 from cme.steps.office import Office
-
-CONTINUOUS = "continuous_absence"
 
 
 @dataclass
@@ -33,6 +32,11 @@ class Detected:
     shown_only: int = 0
     retracted: int = 0
     opened: list[str] = field(default_factory=list)
+
+
+def end_of(day: date) -> datetime:
+    """The last moment of a school's day: what was known then is what had been seen by then."""
+    return clock.wall(day + timedelta(days=1), "00:00")
 
 
 def judged(office: Office, session: Session, as_of: date, known_at: datetime | None = None) -> dict[int, tuple[Finding, ...]]:
@@ -76,7 +80,8 @@ def _keep(office: Office, session: Session, pupil_id: int, found: tuple[Finding,
         _write(office, session, case, pupil_id, finding, stamp)
     for row in live.values():
         # a finding made again after a closed case starts later than the rule's own episode, and lives as long as that does
-        if row.reached_on <= as_of and not any(f.rule == row.rule and f.episode_start <= row.episode_start for f in opening):
+        still = any(f.rule == row.rule and f.episode_start <= row.episode_start for f in opening)
+        if not still and contradicted(row.rule, row.reached_on, as_of, office.policies.rule_book()):
             row.retracted_at, row.retracted_reason = stamp.at, (
                 f"judged again on {as_of:%d %B %Y} with the marks as they are now, the rule no longer holds")
             result.retracted += 1

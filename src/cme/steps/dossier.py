@@ -44,7 +44,7 @@ def dossier_of(session: Session, office: Office, case: Case) -> dict[str, Any]:
                       "retracted": f.retracted_reason} for f in findings],
         "attempts": [{"at": a.attempted_at.isoformat(), "contact": a.contact_id, "channel": a.channel, "outcome": a.outcome, "note": a.note,
                       "recorded_by": a.recorded_by} for a in attempts],
-        "actions": [{"kind": a.kind, "owner": a.owner, "due": a.due_at.isoformat(), "outcome": a.outcome} for a in actions],
+        "actions": [{"id": a.id, "kind": a.kind, "owner": a.owner, "due": a.due_at.isoformat(), "outcome": a.outcome} for a in actions],
         "missing": missing_enquiries(contacts, attempts, actions),
     }
 

@@ -5,6 +5,7 @@ from datetime import date, timedelta
 from pathlib import Path
 
 import yaml
+from sqlalchemy import select
 
 from cme import clock
 from cme.config.policies import ConfigFaults
@@ -44,8 +45,14 @@ def _queries(path: Path) -> dict[str, str]:
     return queries
 
 
-def window(office: Office, today: date) -> list[date]:
-    """The days a regular pull reads again, so that late corrections are seen: today and the days before it."""
+def window(office: Office, today: date) -> list[date] | None:
+    """The days a regular pull reads again, so that late corrections are seen: today and the days before it.
+
+    None, which means everything the source has, as long as no pull has ever gone well.
+    """
+    with office.transaction() as session:
+        if not session.scalar(select(Pull.id).where(Pull.school == office.school, Pull.outcome == "ok").limit(1)):
+            return None
     return [today - timedelta(days=n) for n in range(office.policies.school.pull_window_days, -1, -1)]
 
 

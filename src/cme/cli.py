@@ -1,0 +1,240 @@
+"""The command line: ``cme``. Everything here works without Prefect, on the records alone, except `up` and `demo`."""
+
+import sys
+from datetime import date
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import App, Parameter
+from rich.console import Console
+from rich.table import Table
+
+from cme.errors import CmeError
+
+app = App(
+    name="cme",
+    help="So that no child goes missing from education unnoticed: a school's written procedure, carried out.\n\n"
+         "The commands look at the running `cme demo` or `cme up`; without one, at what CME_DATA_DIR or CME_DATABASE_URL name. "
+         "Settings come from the environment (CME_...) and from a .env file; `cme check-config` says what is missing.",
+    help_format="markdown", version_flags=["--version"])
+out = Console(highlight=False, soft_wrap=True)
+Day = Annotated[date | None, Parameter(help="A day as 2026-11-23; today when left out.")]
+
+
+def _office(*, complete: bool = False):  # type: ignore[no-untyped-def]
+    from cme.steps.office import adopt_running_house, open_office
+
+    adopt_running_house()
+    return open_office(complete=complete)
+
+
+@app.command
+def demo(*, registers: Annotated[Path | None, Parameter(help="Your own register export (CSV) instead of the synthetic school.")] = None,
+         open_browser: Annotated[bool, Parameter(name="--open", negative="", help="Open the paused run in a browser.")] = False) -> None:
+    """Run one school day before your eyes: registers, an absence, a parent, the DSL, the local authority's inbox.
+
+    Everything runs on this machine, with made-up children and a mail sink; nothing leaves it. Ctrl-C stops and removes it all.
+    """
+    from cme.services.demo import run
+
+    run(registers, out, open_browser=open_browser)
+
+
+@app.command
+def up() -> None:
+    """Start the system: the database (unless CME_DATABASE_URL names one), Prefect with its UI, and the flows' runner.
+
+    Refuses to start while anything that matters is missing or unconfirmed, and says all of it at once. Ctrl-C stops it.
+    """
+    from cme.services.serve import run
+
+    run(out)
+
+
+@app.command
+def check_config() -> None:
+    """Say everything that is missing, wrong or unconfirmed in the settings and the policies, by name, with what to do."""
+    from cme.config.policies import ConfigFaults
+    from cme.config.settings import load_settings, missing_settings
+    from cme.steps.office import adopt_running_house
+
+    from cme.config.policies import load
+    adopt_running_house()
+    faults: list[str] = []
+    settings = policies = None
+    try:
+        settings = load_settings()
+        faults += missing_settings(settings)
+    except ConfigFaults as error:
+        faults += error.faults
+    try:
+        policies = load(settings.config_dir if settings else None, settings.authority if settings else None)
+    except ConfigFaults as error:
+        faults += error.faults
+    unconfirmed = policies.unconfirmed() if policies else []
+    if settings and settings.environment == "production":
+        faults += unconfirmed
+    elif unconfirmed:
+        out.print(f"[yellow]{len(unconfirmed)} values are not confirmed[/]; {settings.environment if settings else 'this installation'} runs "
+                  "with them, production refuses them:")
+        for sentence in unconfirmed:
+            out.print(f"  - {sentence}", markup=False)
+    if policies and settings:
+        from cme import clock
+        if late := policies.school.procedure_overdue(clock.today()):
+            out.print(f"[yellow]{late}[/]")
+    if faults:
+        raise ConfigFaults(faults)
+    out.print("[green]The configuration is complete.[/]")
+
+
+@app.command
+def pull(*, everything: Annotated[bool, Parameter(negative="", help="Read all the source has, not only the last two weeks.")] = False) -> None:
+    """Read the registers from the school's source and keep what changed."""
+    from cme import clock
+    from cme.steps import pull as steps
+
+    with _office() as office:
+        days = None if everything else steps.window(office, clock.today())
+        out.print(str(steps.pull(office, days, office.stamp("operations"))))
+
+
+@app.command
+def detect(*, as_of: Day = None) -> None:
+    """Judge every pupil's absence. With --as-of a past day: a replay that writes nothing."""
+    from cme import clock
+    from cme.steps import detect as steps
+
+    with _office() as office:
+        if as_of is not None and as_of != clock.today():
+            with office.transaction() as session:
+                judged = steps.judged(office, session, as_of, steps.end_of(as_of))
+            table = Table("pupil (internal number)", "threshold", "reached on", "reason", title=f"As of {as_of}: a replay, nothing written")
+            for pupil, findings in sorted(judged.items()):
+                for f in findings:
+                    if f.opens_case:
+                        table.add_row(str(pupil), f.rule.replace("_", " "), f.reached_on.isoformat(), f.reason)
+            out.print(table if table.row_count else f"As of {as_of} no pupil had crossed a threshold.")
+            return
+        found = steps.detect(office, clock.today(), office.stamp("operations"))
+        out.print(f"{found.pupils} pupils judged; {found.findings} thresholds crossed; cases opened: {', '.join(found.opened) or 'none'}.")
+
+
+@app.command
+def cases(*, all_cases: Annotated[bool, Parameter(name="--all", negative="", help="Closed ones too.")] = False) -> None:
+    """List the cases, by reference, with the next step, its owner and its due time."""
+    from cme.steps import view
+
+    with _office() as office:
+        lines = view.case_list(office, include_closed=all_cases)
+    table = Table("case", "state", "since", "next step by", "owner", "")
+    for line in lines:
+        table.add_row(line.reference, line.state, line.since, line.next_step, line.owner, "[red]OVERDUE[/]" if line.overdue else "")
+    out.print(table if lines else "There is no open case.")
+
+
+@app.command
+def show(case: str) -> None:
+    """Show a case with everything on record, the child's name included. For this machine's screen only."""
+    from cme.services.pages import print_case
+    from cme.steps import view
+
+    with _office() as office:
+        print_case(out, view.show(office, case))
+
+
+@app.command
+def history(case: str) -> None:
+    """Print everything that happened in a case: who did it, when, why, and the flow run that did it."""
+    from cme.steps import view
+
+    with _office() as office:
+        lines = view.history(office, case)
+    table = Table("when", "who", "what", "why", "flow run", title=f"History of {case.upper()} (Europe/London)")
+    for line in lines:
+        table.add_row(line.when, line.who, line.what, line.why, line.flow_run[:8])
+    out.print(table)
+
+
+@app.command
+def inbox(number: int | None = None) -> None:
+    """List the mails in the demo's inbox, newest last, or print the one of a number."""
+    from cme.services.pages import print_inbox
+    from cme.steps.office import adopt_running_house
+
+    adopt_running_house()
+    print_inbox(out, number)
+
+
+@app.command
+def acknowledge(case: str, *, authority_reference: str, by: Annotated[str, Parameter(help="Your role: attendance_officer, dsl, ...")],
+                person: Annotated[str, Parameter(help="Who at the authority acknowledged it.")]) -> None:
+    """Record that the local authority has acknowledged a notification: its reference, and who said so."""
+    from cme.steps.notify import acknowledge as record
+
+    with _office() as office:
+        record(office, case, authority_reference, person, office.stamp(by))
+        out.print(f"{case.upper()}: the acknowledgement is recorded; the case comes back to the DSL on its follow-up date.")
+
+
+@app.command
+def done(case: str, action: int, *, outcome: str, by: Annotated[str, Parameter(help="Your role: attendance_officer, dsl, ...")]) -> None:
+    """Record that an action of a case has been taken, and what came of it. `cme show` lists their numbers."""
+    from cme.steps.decisions import finish_action
+
+    with _office() as office:
+        finish_action(office, case, action, outcome, office.stamp(by))
+        out.print(f"{case.upper()}: action {action} is recorded as done.")
+
+
+@app.command
+def outbox(row: str | None = None, *, confirm: Annotated[str, Parameter(help="Reason: an uncertain message did arrive.")] = "",
+           resend: Annotated[str, Parameter(help="Reason: send the same bytes again.")] = "",
+           retry: Annotated[str, Parameter(help="Reason: a refused message is tried again.")] = "",
+           cancel: Annotated[str, Parameter(help="Reason: it is not to be sent.")] = "",
+           by: Annotated[str, Parameter(help="Your role: operations, dsl, ...")] = "") -> None:
+    """List messages that need a person, or settle one: --confirm, --resend, --retry or --cancel, each with the reason."""
+    from cme.services.pages import print_outbox
+    from cme.steps.notify import settle_message
+
+    with _office() as office:
+        if row:
+            settle_message(office, row, by=by, confirm=confirm, resend=resend, retry=retry, cancel=cancel)
+        print_outbox(out, office)
+
+
+@app.command
+def quarantine() -> None:
+    """List the rows that could not be read, with file, line, reason and what to do."""
+    from cme.services.pages import print_quarantine
+
+    with _office() as office:
+        print_quarantine(out, office)
+
+
+@app.command
+def verify() -> None:
+    """Check the whole history: any changed, missing or inserted row is named with its place."""
+    from cme.errors import Permanent
+    from cme.records.history import verify as check
+
+    with _office() as office, office.transaction() as session:
+        faults = check(session)
+    if faults:
+        raise Permanent("the history is not whole: " + "; ".join(faults))
+    out.print("[green]The history is whole.[/]")
+
+
+def main() -> None:
+    """The entry point: errors are one sentence and a non-zero exit status."""
+    try:
+        app()
+    except CmeError as error:
+        faults = getattr(error, "faults", None)
+        Console(stderr=True, highlight=False, soft_wrap=True).print(
+            f"cme: {error}" if not faults else "cme: " + ("\n  - ".join(["this must be mended first:", *faults])), markup=False)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except BrokenPipeError:
+        sys.exit(0)

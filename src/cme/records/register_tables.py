@@ -1,0 +1,119 @@
+"""Pulls, registers and what was said of them. A register version is append-only: SI 2024/208 reg 7."""
+
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import Index, UniqueConstraint, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from cme.records.base import Base, key
+
+
+class Pull(Base):
+    """One attempt to read a source: what it brought, or why it failed."""
+
+    __tablename__ = "pull"
+    id: Mapped[int] = key()
+    school: Mapped[str]
+    source: Mapped[str]
+    started_at: Mapped[datetime]
+    finished_at: Mapped[datetime | None]
+    rows_read: Mapped[int] = mapped_column(server_default="0")
+    rows_accepted: Mapped[int] = mapped_column(server_default="0")
+    rows_quarantined: Mapped[int] = mapped_column(server_default="0")
+    registers_new: Mapped[int] = mapped_column(server_default="0")
+    registers_changed: Mapped[int] = mapped_column(server_default="0")
+    outcome: Mapped[str] = mapped_column(server_default="")     # "ok" or one sentence
+    source_as_of: Mapped[datetime | None]
+
+
+class Roster(Base):
+    """The pupils of a register in order, shared by all registers with the same pupils. Append-only."""
+
+    __tablename__ = "roster"
+    id: Mapped[int] = key()
+    hash: Mapped[bytes] = mapped_column(unique=True)
+    pupils: Mapped[list[int]]
+
+
+class RegisterVersion(Base):
+    """A register as a source showed it at ``seen_at``: a new row only when its content changed, never an update.
+
+    ``marks`` holds two bytes a pupil in roster order: the code padded with a space ("/ ", "\\\\ ", "C1"; "- " not
+    entered). ``taken_from``/``taken_to`` bound the moment it was taken, ``basis`` says how that is known.
+    Kept for six years: SI 2024/208 reg 7.
+    """
+
+    __tablename__ = "register_version"
+    __table_args__ = (Index("ix_register_version_key", "school", "local_date", "kind", "slot", "group_key", "id"),)
+    id: Mapped[int] = key()
+    school: Mapped[str]
+    local_date: Mapped[date]
+    kind: Mapped[str]
+    slot: Mapped[str]
+    group_key: Mapped[str]
+    seen_at: Mapped[datetime]
+    source: Mapped[str]
+    pull_id: Mapped[int | None]
+    status: Mapped[str]                                          # "taken", "partial", "not taken"
+    taken_from: Mapped[datetime | None]
+    taken_to: Mapped[datetime | None]
+    basis: Mapped[str] = mapped_column(server_default="")        # "first_completed", "last_saved", "observed", ""
+    taken_by: Mapped[str] = mapped_column(server_default="")
+    roster_id: Mapped[int]
+    marks: Mapped[bytes]
+    extras: Mapped[dict[str, Any]] = mapped_column(server_default=text("'{}'::jsonb"))   # {pupil id: {minutes_late, note}}
+    content_hash: Mapped[bytes]
+
+
+class ExpectedRegister(Base):
+    """A register that ought to be taken, once per occurrence; ``required`` may change, so it is kept current."""
+
+    __tablename__ = "expected_register"
+    __table_args__ = (UniqueConstraint("school", "local_date", "kind", "slot", "group_key"),)
+    id: Mapped[int] = key()
+    school: Mapped[str]
+    local_date: Mapped[date]
+    kind: Mapped[str]
+    slot: Mapped[str]
+    group_key: Mapped[str]
+    starts_at: Mapped[datetime]
+    ends_at: Mapped[datetime]
+    staff: Mapped[list[Any]] = mapped_column(server_default=text("'[]'::jsonb"))
+    required: Mapped[bool] = mapped_column(server_default=text("true"))
+    not_required_reason: Mapped[str] = mapped_column(server_default="")
+
+
+class RegisterVerdict(Base):
+    """"This register was overdue": said once per register, frozen with its evidence."""
+
+    __tablename__ = "register_verdict"
+    __table_args__ = (UniqueConstraint("school", "local_date", "kind", "slot", "group_key"),)
+    id: Mapped[int] = key()
+    school: Mapped[str]
+    local_date: Mapped[date]
+    kind: Mapped[str]
+    slot: Mapped[str]
+    group_key: Mapped[str]
+    verdict: Mapped[str]                                         # "overdue", "late", "on time", "unknown"
+    due_at: Mapped[datetime]
+    decided_at: Mapped[datetime]
+    evidence: Mapped[dict[str, Any]]
+
+
+class Quarantine(Base):
+    """A row that could not be read, with its reason, until a person has dealt with it."""
+
+    __tablename__ = "quarantine"
+    __table_args__ = (UniqueConstraint("school", "source", "place", "line", "row_hash", postgresql_nulls_not_distinct=True),)
+    id: Mapped[int] = key()
+    school: Mapped[str]
+    source: Mapped[str]
+    place: Mapped[str]                                           # file or query
+    line: Mapped[int | None]
+    reason: Mapped[str]
+    raw: Mapped[str]
+    row_hash: Mapped[str]
+    first_seen: Mapped[datetime]
+    last_seen: Mapped[datetime]
+    resolved_at: Mapped[datetime | None]

@@ -1,0 +1,70 @@
+"""The few words the demo speaks with Prefect's server, over its HTTP API on this machine (``import prefect`` is for flows)."""
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import httpx
+
+from cme.errors import Permanent, Transient
+
+DONE = {"COMPLETED", "FAILED", "CRASHED", "CANCELLED"}
+
+
+class PrefectApi:
+    """Prefect's server at ``url`` ("http://127.0.0.1:4200/api"). Raises Transient when it does not answer in time."""
+
+    def __init__(self, url: str) -> None:
+        self.client = httpx.Client(base_url=url, timeout=30)
+
+    def _ask(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
+        try:
+            reply = self.client.request(method, path, json=body)
+        except httpx.HTTPError as error:
+            raise Transient(f"Prefect's server does not answer ({type(error).__name__})") from error
+        if reply.status_code >= 400:
+            raise Permanent(f"Prefect's server refused {method} {path} with status {reply.status_code}")
+        return reply.json() if reply.content else None
+
+    def deployments(self) -> set[str]:
+        """The names of the deployments registered so far."""
+        return {row["name"] for row in self._ask("POST", "/deployments/filter", {})}
+
+    def start(self, deployment: str, name: str, parameters: dict[str, Any] | None = None) -> str:
+        """Start a run of a deployment (its flow has the same name); returns the run's id."""
+        row = self._ask("GET", f"/deployments/name/{deployment}/{deployment}")
+        run = self._ask("POST", f"/deployments/{row['id']}/create_flow_run",
+                        {"parameters": parameters or {}, "name": name, "state": {"type": "SCHEDULED"}})
+        return str(run["id"])
+
+    def state(self, run_id: str) -> str:
+        """The type of a run's state: SCHEDULED, RUNNING, PAUSED, COMPLETED, ..."""
+        return str(self._ask("GET", f"/flow_runs/{run_id}")["state_type"])
+
+    def resume(self, run_id: str, answer: dict[str, Any]) -> None:
+        """Answer a paused run's form, as the UI does; raises Permanent when the form refuses the answer."""
+        reply = self._ask("POST", f"/flow_runs/{run_id}/resume", {"run_input": answer})
+        if reply["status"] != "ACCEPT":
+            raise Permanent(f"the form refused the answer: {reply['details'].get('reason')}")
+
+    def paused(self, flow: str) -> dict[str, str]:
+        """The paused runs of a flow: run id by run name."""
+        rows = self._ask("POST", "/flow_runs/filter", {"flows": {"name": {"any_": [flow]}},
+                                                       "flow_runs": {"state": {"type": {"any_": ["PAUSED"]}}}})
+        return {row["name"]: row["id"] for row in rows}
+
+    def finish(self, run_id: str, seconds: float = 120, tick: Callable[[], None] = lambda: None) -> str:
+        """Wait until a run has ended; returns its state type. Raises Transient when it takes longer than ``seconds``."""
+        return wait_for(lambda: (state if (state := self.state(run_id)) in DONE else None), seconds, "the run to end", tick)
+
+
+def wait_for(look: Callable[[], Any], seconds: float, what: str, tick: Callable[[], None] = lambda: None) -> Any:
+    """Look every half second until ``look`` gives something; raises Transient after ``seconds``."""
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        found = look()
+        if found:
+            return found
+        tick()
+        time.sleep(0.5)
+    raise Transient(f"waited {seconds:.0f} seconds for {what} in vain")

@@ -1,0 +1,159 @@
+"""What people look at: lists and histories. Those called opaque may cross into Prefect; the others stay on the machine."""
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from cme import clock
+from cme.records import cases
+from cme.records.alarms import open_alarms
+from cme.records.history import events
+from cme.records.tables import Case, CaseEvent, Outbox, Pupil
+from cme.steps.dossier import dossier_of
+from cme.steps.office import Office
+
+# what each event of the history is called where people read it
+WORDS = {
+    "case.opened": "case opened", "finding.made": "threshold crossed", "finding.retracted": "finding retracted",
+    "contact.attempted": "parent or carer contacted", "contact.incomplete": "contacts incomplete", "contact.outcome": "outcome of contact",
+    "review.opened": "question opened", "review.rung": "paused step ready", "review.code_issued": "one-time code mailed",
+    "review.answer_refused": "answer not accepted", "review.answered": "question answered", "review.reminded": "reminded",
+    "review.handed_over": "handed over", "review.voided": "question withdrawn", "decision.made": "decision",
+    "action.chosen": "action chosen", "action.done": "action done", "case.to_dsl": "handed to the DSL",
+    "case.approved": "notification approved", "case.followed_up": "follow-up set", "case.closed": "case closed",
+    "case.notified": "notification accepted by the mail server", "case.acknowledged": "acknowledged by the authority",
+    "case.back_to_dsl": "back to the DSL", "notification.rendered": "notification rendered", "mail.queued": "message queued",
+    "mail.sent": "message sent", "mail.delayed": "message delayed", "mail.failed": "message refused", "mail.ambiguous": "message uncertain",
+    "mail.recovered": "message taken back", "mail.cancelled": "message cancelled", "alarm.raised": "alarm", "alarm.cleared": "alarm cleared",
+}
+# of these the sentence may cross into Prefect: it is made of fixed words, dates and counts, never typed by a person
+OPAQUE_WHY = {"contact.attempted", "contact.incomplete", "contact.outcome", "case.to_dsl", "case.approved", "case.followed_up", "case.closed",
+              "case.notified", "case.acknowledged", "case.back_to_dsl", "decision.made", "action.chosen", "review.rung",
+              "review.code_issued", "review.answer_refused"}
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line of a history as people read it; ``who`` and ``when`` are a pair."""
+
+    when: str
+    who: str
+    what: str
+    why: str
+    flow_run: str
+    kind: str
+
+
+def history(office: Office, reference: str) -> list[Line]:
+    """Everything that happened in a case, oldest first. Names people of the school and free text: not for Prefect."""
+    with office.transaction() as session:
+        case = cases.by_reference(session, reference)
+        return [_line(office, event) for event in events(session, case.reference)]
+
+
+def _line(office: Office, event: CaseEvent) -> Line:
+    detail = event.why
+    if event.what == "decision.made":
+        detail += f" Reason: {event.data['reason']}" + (f" Actions: {'; '.join(event.data['actions'])}." if event.data["actions"] else "")
+    if event.what.startswith("mail.") and event.data.get("kind"):
+        detail = f"{str(event.data['kind']).replace('_', ' ')}" + (f": {detail}" if detail else "")
+    return Line(f"{clock.local(event.at):%Y-%m-%d %H:%M:%S}", office.settings.people.shown(event.who), WORDS.get(event.what, event.what), detail,
+                event.flow_run_id or "", event.what)
+
+
+def opaque_history(office: Office, reference: str) -> str:
+    """The history as Markdown for Prefect: what, when and in which role; no names, no free text, nothing about the child."""
+    with office.transaction() as session:
+        case = cases.by_reference(session, reference)
+        rows = events(session, case.reference)
+    lines = [f"## Case {case.reference}", "", f"State: **{case.state}** since {_minute(case.state_since)}.",
+             f"Next: {case.next_step_owner.replace('_', ' ')} by {_minute(case.next_step_due)}." if case.next_step_due else "Closed.", "",
+             "| When (Europe/London) | Who | What | |", "|---|---|---|---|"]
+    for event in rows:
+        why = event.why if event.what in OPAQUE_WHY else ""
+        if event.what in ("case.opened", "finding.made"):
+            why = " ".join(str(event.data[k]) for k in ("rule", "reached_on") if k in event.data).replace("_", " ")
+        if event.what.startswith("mail."):
+            why = str(event.data.get("kind", "")).replace("_", " ")
+        lines.append(f"| {clock.local(event.at):%Y-%m-%d %H:%M:%S} | {event.who.replace('_', ' ')} | {WORDS.get(event.what, event.what)} "
+                     f"| {why.replace('|', '/')} |")
+    return "\n".join(lines)
+
+
+def _minute(moment: Any) -> str:
+    return f"{clock.local(moment):%a %-d %b %Y %H:%M}"
+
+
+@dataclass(frozen=True)
+class CaseLine:
+    """One case in the list of `cme cases`."""
+
+    reference: str
+    state: str
+    since: str
+    next_step: str
+    owner: str
+    overdue: bool
+
+
+def case_list(office: Office, *, include_closed: bool = False) -> list[CaseLine]:
+    """The cases with their next step and its owner; references only, no names."""
+    now = clock.now()
+    with office.transaction() as session:
+        return [CaseLine(c.reference, c.state, _minute(c.state_since), _minute(c.next_step_due) if c.next_step_due else "",
+                         c.next_step_owner.replace("_", " "), bool(c.next_step_due and c.next_step_due <= now))
+                for c in cases.all_cases(session, only_open=not include_closed)]
+
+
+def open_cases_table(office: Office) -> list[dict[str, str]]:
+    """Open cases for Prefect's table artifact, the earliest next step first; opaque."""
+    lines = sorted((line for line in case_list(office)), key=lambda line: (not line.overdue, line.reference))
+    return [{"case": line.reference, "state": line.state, "since": line.since, "next step by": line.next_step, "owner": line.owner,
+             "overdue": "OVERDUE" if line.overdue else ""} for line in lines] or [{"case": "none open"}]
+
+
+def alarms_table(office: Office) -> list[dict[str, str]]:
+    """The alarms nobody has cleared, for Prefect's table artifact. What a mail server said may hold an address: it stays out."""
+    with office.transaction() as session:
+        return [{"since": _minute(a.raised_at), "about": a.subject, "what": "a message needs a person: `cme outbox` says why"
+                 if a.key.startswith("outbox:") else a.sentence} for a in open_alarms(session)] or [{"what": "none"}]
+
+
+def outbox_table(office: Office) -> list[dict[str, str]]:
+    """How many messages stand in which state, by kind; opaque."""
+    with office.transaction() as session:
+        rows = session.execute(select(Outbox.kind, Outbox.state, func.count()).group_by(Outbox.kind, Outbox.state).order_by(Outbox.kind)).all()
+    return [{"kind": kind.replace("_", " "), "state": state, "messages": str(n)} for kind, state, n in rows] or [{"kind": "none"}]
+
+
+@dataclass(frozen=True)
+class CaseView:
+    """All of a case for `cme show`: names the child."""
+
+    reference: str
+    state: str
+    next_step: str
+    name: str
+    dossier: dict[str, Any]
+    messages: dict[str, int]
+
+
+def show(office: Office, reference: str) -> CaseView:
+    """A case with everything on record now. For the machine's own screen only."""
+    with office.transaction() as session:
+        case = cases.by_reference(session, reference)
+        pupil = session.get_one(Pupil, case.pupil_id)
+        return CaseView(case.reference, case.state, _next(case), f"{pupil.forename} {pupil.surname}".strip() or f"pupil {pupil.mis_id}",
+                        dossier_of(session, office, case), _messages(session, case))
+
+
+def _next(case: Case) -> str:
+    return f"{case.next_step_owner.replace('_', ' ')} by {_minute(case.next_step_due)}" if case.next_step_due else "none: the case is closed"
+
+
+def _messages(session: Session, case: Case) -> dict[str, int]:
+    return dict(Counter(f"{kind.replace('_', ' ')}: {state}" for kind, state in session.execute(
+        select(Outbox.kind, Outbox.state).where(Outbox.subject_of == case.reference))))

@@ -1,0 +1,49 @@
+"""The states of a case: every pair tried, and docs/case-states.md kept true."""
+
+import itertools
+from pathlib import Path
+
+import pytest
+
+from cme.rules.cases import TRANSITIONS, CaseState, ForbiddenTransition, check_transition, page
+
+PAIRS = list(itertools.product(CaseState, CaseState))
+
+
+@pytest.mark.parametrize(("before", "after"), PAIRS)
+def test_a_case_moves_only_along_the_table(before: CaseState, after: CaseState) -> None:
+    if (before, after) in TRANSITIONS:
+        assert check_transition(before, after, decided=True).event.startswith("case.")
+    else:
+        with pytest.raises(ForbiddenTransition, match="cannot go from"):
+            check_transition(before, after, decided=True)
+
+
+@pytest.mark.parametrize("after", CaseState)
+def test_no_machine_takes_a_case_out_of_the_dsl_review(after: CaseState) -> None:
+    with pytest.raises(ForbiddenTransition):
+        check_transition(CaseState.DSL_REVIEW, after)
+
+
+def test_only_the_dsl_review_leads_to_a_closed_case() -> None:
+    assert [before for before, after in TRANSITIONS if after is CaseState.CLOSED] == [CaseState.DSL_REVIEW]
+
+
+def test_every_state_but_closed_has_a_way_on() -> None:
+    assert {before for before, _ in TRANSITIONS} == set(CaseState) - {CaseState.CLOSED}
+
+
+def test_every_state_can_be_reached_from_the_first() -> None:
+    reached = {CaseState.PARENT_CONTACT}
+    for _ in CaseState:
+        reached |= {after for before, after in TRANSITIONS if before in reached}
+    assert reached == set(CaseState)
+
+
+def test_every_step_names_an_event_of_its_own_for_its_direction_and_says_what_it_means() -> None:
+    assert all(step.meaning and step.event for step in TRANSITIONS.values())
+
+
+def test_the_page_of_case_states_is_the_one_the_table_generates() -> None:
+    shown = (Path(__file__).parent.parent / "docs/case-states.md").read_text(encoding="utf-8")
+    assert shown == page(), "docs/case-states.md is stale: python -m cme.rules.cases > docs/case-states.md"
