@@ -70,14 +70,10 @@ class _Faulty(SMTP):
         wants_sign_in = house._password is not None
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)     # passwords without TLS are what a test of ours is about
-            super().__init__(self, hostname="fault.example", loop=loop, timeout=60, tls_context=house._starttls,
+            super().__init__(_Handler(house), hostname="fault.example", loop=loop, timeout=60, tls_context=house._starttls,
                              authenticator=house.sign_in if wants_sign_in else None, auth_required=wants_sign_in,
                              auth_require_tls=False)
         self.house = house
-
-    async def auth_XOAUTH2(self, _server: Any, arguments: list[str]) -> AuthResult:
-        self.house.sign_ins.append(arguments[1].encode())
-        return AuthResult(success=True)
 
     def connection_made(self, transport: Any) -> None:
         self.house._transports.add(transport)
@@ -95,6 +91,7 @@ class _Faulty(SMTP):
             return False
         if fault == DROP:
             self.transport.abort()
+            await asyncio.sleep(1)                           # until the end of the connection ends this
         elif fault == SILENCE:
             await asyncio.sleep(60)
         else:
@@ -125,10 +122,30 @@ class _Faulty(SMTP):
             return
         await super().smtp_DATA(arg)
 
-    async def handle_DATA(self, _server: Any, _session: Any, envelope: Any) -> str | None:
-        if await self._go_wrong("END"):
-            return None
+
+class _Handler:
+    def __init__(self, house: FaultServer):
+        self.house = house
+
+    async def auth_XOAUTH2(self, _server: Any, arguments: list[str]) -> AuthResult:
+        self.house.sign_ins.append(arguments[1].encode())
+        return AuthResult(success=True)
+
+    async def handle_DATA(self, server: _Faulty, _session: Any, envelope: Any) -> str:
+        if reply := await self._wrong_reply(server, "END"):
+            return reply
         self.house.accepted += [(recipient, envelope.original_content) for recipient in envelope.rcpt_tos]
         self.house.on_accept()
         await asyncio.sleep(self.house.pause)
-        return None if await self._go_wrong("ACCEPTED") else "250 2.0.0 taken as AB12CD"
+        return await self._wrong_reply(server, "ACCEPTED") or "250 2.0.0 taken as AB12CD"
+
+    async def _wrong_reply(self, server: _Faulty, stage: str) -> str | None:
+        fault = self.house.next_fault(stage)
+        if fault == DROP:
+            server.transport.abort()
+            await asyncio.sleep(1)
+        elif fault == SILENCE:
+            await asyncio.sleep(60)
+        elif fault and fault.startswith("421"):
+            asyncio.get_running_loop().call_later(0.05, server.transport.close)
+        return fault

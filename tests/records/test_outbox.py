@@ -51,7 +51,8 @@ def put(engine: Engine, key: str = "notice:1", **changes: Any) -> str:
         row_id = outbox.new_row_id()
         return outbox.queue(session, **{
             "sealer": SEALER, "dedupe_key": key, "kind": "la_cme_referral", "subject_of": CASE,
-            "recipient": "cme.officer@la.example", "mail_subject": f"Case {CASE}", "message_id": f"<{row_id}@school.example>", "wire": WIRE, "row_id": row_id,
+            "recipient": "cme.officer@la.example", "mail_subject": f"Case {CASE}",
+            "message_id": f"<{row_id}@school.example>", "wire": WIRE, "row_id": row_id,
             "stamp": Stamp("machine", AT), **changes})
 
 
@@ -96,7 +97,8 @@ def test_the_text_lies_encrypted_and_neither_text_nor_recipient_reach_the_histor
     send(engine, Server(Permanent("no")))
     assert b"child" not in (row(engine, row_id).sealed or b"child")
     with Session(engine) as session:
-        told = repr([[(event.why, event.data) for event in events(session, CASE)], [alarm.sentence for alarm in open_alarms(session)]])
+        told = repr([(event.why, event.data) for event in events(session, CASE)])
+        told += repr([alarm.sentence for alarm in open_alarms(session)])
     assert "officer" not in told and "child" not in told
     assert hashlib.sha256(WIRE).hexdigest() in told
 
