@@ -37,6 +37,7 @@ class RegisterDocument:
     marks: tuple[Mark, ...]
     taken_at: datetime | None = None      # UTC; None: the source does not say
     taken_by: str = ""
+    complete: bool = True                 # False: a row of it could not be read, so a pupil who is not in it may still be on it
 
 
 @dataclass(frozen=True)
@@ -88,6 +89,7 @@ class Pupil:
     expected_pattern: str = ""            # "" = every session; else e.g. "MonAM MonPM TueAM"
     flags: tuple[str, ...] = ()           # e.g. "social worker", "child protection plan", "looked after", "EHCP"
     contacts: tuple[Contact, ...] = ()
+    given: frozenset[str] | None = None   # the names of the fields that the source gives (None: all); the others stay as they are
 
 
 @dataclass(frozen=True)
@@ -111,7 +113,7 @@ class BadRow:
 
 @dataclass(frozen=True)
 class Pulled:
-    """All that one pull brought. ``scopes`` are the (date, kind) that the source gave completely."""
+    """All that one pull brought. ``rows_read`` is always ``rows_accepted`` plus the number of bad rows."""
 
     registers: tuple[RegisterDocument, ...] = ()
     expected: tuple[ExpectedRegister, ...] = ()
@@ -123,6 +125,7 @@ class Pulled:
     rows_read: int = 0
     rows_accepted: int = 0
     notes: tuple[str, ...] = field(default=())
+    days: tuple[date, ...] | None = None  # the days that were asked for; None: all
 
 
 class Source(Protocol):

@@ -1,0 +1,216 @@
+"""Registers from CSV files: a folder that the school's system exports into, or one file. docs/registers-csv.md has the columns.
+
+A file that may still be being written is left for the next pull; a file that cannot be read costs itself, a row that cannot
+be read costs itself, and both are kept with their reason.
+"""
+
+import re
+import time
+from collections.abc import Callable, Iterable, Sequence
+from datetime import date, datetime, timedelta, timezone
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from cme import clock as school_clock
+from cme.errors import BadInput, Misconfigured
+from cme.sources.columns import CONTACTS, PUPIL_COLUMNS, PUPILS, REGISTERS, STAFF, TIMETABLE, Shape
+from cme.sources.csv_text import CsvText, Line
+from cme.sources.gather import Gathering, Key, in_order, overlay
+from cme.sources.people import People, PupilColumns
+from cme.sources.source import BadRow, Pulled, RegisterDocument, TimeSemantics
+from cme.sources.timetable import Calendar, Timetable
+from cme.sources.values import Days
+
+_FOOTER = re.compile(r"(grand |sub)?totals?\b|count\b|page \d|printed\b|generated\b|exported\b|report\b|end of\b|\(?\d+ rows?\b", re.IGNORECASE)
+
+
+class CsvFolder:
+    """A folder of exports: registers*.csv, and where given pupils.csv, contacts.csv, staff.csv and timetable.csv.
+
+    ``stable_seconds``: a file changed less than that ago is left for the next pull. ``clock`` gives the seconds since the epoch by the
+    clock that stamps the files. ``time_semantics`` is what the column taken_at means in this school's system; naive times are
+    wall clock in ``zone``. ``calendar`` says on which days the timetable holds (None: Monday to Friday).
+    """
+
+    def __init__(self, folder: Path | str, *, name: str = "csv folder", calendar: Calendar | None = None, stable_seconds: float = 2,
+                 clock: Callable[[], float] = time.time, time_semantics: TimeSemantics = TimeSemantics.FIRST_COMPLETED,
+                 zone: ZoneInfo = school_clock.LONDON) -> None:
+        self.folder, self.name, self.time_semantics = Path(folder), name, time_semantics
+        self._calendar, self._stable, self._clock, self._zone = calendar, stable_seconds, clock, zone
+
+    def pull(self, days: Iterable[date] | None) -> Pulled:
+        """Everything in the folder for ``days``. Raises Misconfigured when the folder is not there or closed to us."""
+        try:
+            files = sorted(path for path in self.folder.iterdir() if path.suffix.casefold() == ".csv")
+        except OSError as error:
+            raise Misconfigured(f"the folder of registers {self.folder} cannot be read ({error.strerror}): "
+                                "create it, or correct CME_REGISTERS_FOLDER or its permissions") from error
+        named = {path.name.casefold(): path for path in files}
+        registers = [path for path in files if path.name.casefold().startswith("registers")]
+        reading = _Reading(days, self._stable, self._clock, self._zone)
+        if not registers:
+            reading.notes.append("the folder holds no file registers*.csv")
+        for path, shape, row in ((named.get("pupils.csv"), PUPILS, reading.pupil), (named.get("contacts.csv"), CONTACTS, reading.contact),
+                                 (named.get("staff.csv"), STAFF, reading.staff), (named.get("timetable.csv"), TIMETABLE, reading.timetable_row)):
+            if path:
+                reading.table(path, shape, row)
+        for path in sorted(registers, key=reading.age):
+            reading.registers(path)
+        return reading.pulled(self._calendar)
+
+
+class CsvFile:
+    """One user's register export. It has no timetable, so no register of it can be called overdue."""
+
+    def __init__(self, path: Path | str, *, name: str = "csv file", time_semantics: TimeSemantics = TimeSemantics.FIRST_COMPLETED,
+                 zone: ZoneInfo = school_clock.LONDON) -> None:
+        self.path, self.name, self.time_semantics, self._zone = Path(path), name, time_semantics, zone
+
+    def pull(self, days: Iterable[date] | None) -> Pulled:
+        """The registers of the file for ``days``. Raises BadInput when the file as a whole cannot be read."""
+        reading = _Reading(days, 0, lambda: 0.0, self._zone)
+        if not self.path.is_file():
+            raise BadInput(f"the register file {self.path} is not there: correct the path")
+        reading.registers(self.path)
+        if reading.refused:
+            raise BadInput(f"{self.path.name}: {reading.refused[0].reason}")
+        return reading.pulled(None)
+
+
+class _Reading:
+    """One pull of files."""
+
+    def __init__(self, days: Iterable[date] | None, stable: float, clock: Callable[[], float], zone: ZoneInfo) -> None:
+        self.days = tuple(sorted(set(days))) if days is not None else None
+        self.notes: list[str] = []
+        self.waiting: list[str] = []
+        self.refused: list[BadRow] = []                    # files of which nothing could be read
+        self._stable, self._clock, self._zone = stable, clock, zone
+        self._people, self._timetable = People(), Timetable(zone)
+        self._pupil_days = Days()
+        self._pupil_columns: PupilColumns | None = None
+        self._documents: dict[Key, RegisterDocument] = {}
+        self._bad: list[BadRow] = []
+        self._read = self._accepted = 0
+        self._as_of: float | None = None
+
+    def age(self, path: Path) -> tuple[float, str]:
+        """The order in which files are laid over each other: the newer over the older."""
+        try:
+            return path.stat().st_mtime, path.name
+        except OSError:
+            return 0.0, path.name
+
+    def registers(self, path: Path) -> None:
+        """Read a file of registers; where two files hold the same register, the one written later counts."""
+        if (text := self._open(path, REGISTERS)) is None:
+            return
+        found = Gathering(path.name, text.where, self.days, self._zone)
+        footers = 0
+        for line in text:
+            if _is_footer(line, text):
+                footers += 1
+            elif line.fault:
+                found.fault(line.number, line.fault, line.raw)
+            else:
+                found.row(line.number, line.cells, line.raw)
+        if footers:
+            self.notes.append(f"{path.name}: {footers} line(s) of totals or print marks passed over")
+        if found.month_day_file():
+            return self._refuse(path, f"{found.days.month_first} date(s) can only be month/day/year, and none is certainly day/month/year: "
+                                      "no day of the file can be trusted, export it with dates as 2026-11-23")
+        if found.details_refused:
+            self.notes.append(f"{path.name}: some details of pupils could not be read (first in line {found.details_refused}); their marks were")
+        self._bad += found.bad
+        self._read += found.read
+        self._accepted += found.accepted
+        found.tell(self._people)
+        for key, document in found.documents().items():
+            self._documents[key] = overlay(self._documents[key], document) if key in self._documents else document
+
+    def table(self, path: Path, shape: Shape, row: Callable[[CsvText, Line, str], None]) -> None:
+        """Read a file of people or of the timetable."""
+        if (text := self._open(path, shape)) is None:
+            if shape is CONTACTS:
+                self._people.doubt_contacts()
+            return
+        for line in text:
+            if line.fault:
+                self._people.fault(path.name, line.number, line.fault, line.raw.rstrip("\n"))
+            else:
+                row(text, line, path.name)
+
+    def pupil(self, text: CsvText, line: Line, place: str) -> None:
+        """A row of pupils.csv."""
+        columns = self._pupil_columns = self._pupil_columns or PupilColumns(text.where, PUPIL_COLUMNS | {"group"}, self._pupil_days)
+        self._people.pupil(columns, text.where, line.cells, place, line.number, line.raw.rstrip("\n"))
+
+    def contact(self, text: CsvText, line: Line, place: str) -> None:
+        """A row of contacts.csv."""
+        self._people.contact(text.where, line.cells, place, line.number, line.raw.rstrip("\n"))
+
+    def staff(self, text: CsvText, line: Line, place: str) -> None:
+        """A row of staff.csv."""
+        self._people.staff_row(text.where, line.cells, place, line.number, line.raw.rstrip("\n"))
+
+    def timetable_row(self, text: CsvText, line: Line, place: str) -> None:
+        """A row of timetable.csv."""
+        self._timetable.row(text.where, line.cells, place, line.number, line.raw)
+
+    def _open(self, path: Path, shape: Shape) -> CsvText | None:
+        """The file's text, or None: still being written (waiting), or not readable (one bad row for the file)."""
+        try:
+            before = path.stat()
+            age = self._clock() - before.st_mtime
+            data = b"" if 0 <= age < self._stable else path.read_bytes()
+            after = path.stat()
+        except OSError as error:
+            return self._refuse(path, f"the file cannot be opened ({error.strerror}): correct its permissions")
+        if 0 <= age < self._stable or (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns) or len(data) != after.st_size:
+            self.waiting.append(path.name)
+            return None
+        if shape is REGISTERS:
+            self._as_of = max(self._as_of or before.st_mtime, before.st_mtime)
+        try:
+            return CsvText(data, shape)
+        except BadInput as reason:
+            return self._refuse(path, str(reason))
+
+    def _refuse(self, path: Path, reason: str) -> None:
+        self.refused.append(BadRow(path.name, None, reason))
+
+    def pulled(self, calendar: Calendar | None) -> Pulled:
+        """All that was read."""
+        days: Sequence[date] = self.days if self.days is not None else _every_day(self._documents)
+        parts = (self._people, self._timetable)
+        return Pulled(
+            registers=in_order(self._documents.values()),
+            expected=self._timetable.expected(days, calendar, self._people.expected_on),
+            pupils=self._people.pupils(), staff=self._people.staff(),
+            bad_rows=(*self._bad, *self.refused, *(row for part in parts for row in part.bad)),
+            waiting=tuple(self.waiting),
+            as_of=datetime.fromtimestamp(self._as_of, timezone.utc) if self._as_of is not None else None,
+            rows_read=self._read + len(self.refused) + sum(part.read for part in parts),
+            rows_accepted=self._accepted + sum(part.accepted for part in parts),
+            notes=tuple(self.notes), days=self.days)
+
+
+def _every_day(documents: dict[Key, RegisterDocument]) -> list[date]:
+    """The days from the first to the last register, and today: a day of which nothing came is not forgotten."""
+    if not documents:
+        return []
+    days = [key[0] for key in documents]
+    first, last = min(days), max(max(days), min(school_clock.today(), max(days) + timedelta(days=14)))
+    return [first + timedelta(days=n) for n in range((last - first).days + 1)]
+
+
+def _is_footer(line: Line, text: CsvText) -> bool:
+    """Whether a line is a total or a print mark below the rows: it says so, and has neither a date nor a mark."""
+    cells = line.cells
+    first = next((cell.strip() for cell in cells if cell.strip()), "")
+    if not _FOOTER.match(first):
+        return False
+    def at(name: str) -> str:
+        position = text.where[name]
+        return cells[position].strip() if position < len(cells) else ""
+    return not re.fullmatch(r"[\d/-]{8,10}", at("date")) and not (at("mark") and at("pupil_id"))
