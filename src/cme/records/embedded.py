@@ -93,6 +93,14 @@ class Cluster:
         with self.server.connection() as connection, connection.cursor() as cursor:
             cursor.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
 
+    def ensure(self) -> bool:
+        """Start the server again if it was killed under us; True if that was needed. The addresses stay the same."""
+        if self.server.state() == "up":
+            return False
+        with self._locked():
+            self.server.bring_up(60.0)
+        return True
+
     def stop(self) -> None:
         """Leave. The last user to leave stops the server (open transactions are rolled back)."""
         if self._hold is None or self._pid != os.getpid():   # a forked child leaves its parent's hold alone
@@ -170,3 +178,12 @@ class Cluster:
             finally:
                 os.close(descriptor)
         return held
+
+
+def stop_unused(home: Path) -> None:
+    """Stop the PostgreSQL of ``home`` if it runs and nobody uses it any more (its users were killed)."""
+    cluster = Cluster(Path(home).absolute())
+    if (cluster.home / "users").is_dir():
+        with cluster._locked():
+            cluster.server = Server(cluster._find_place(), cluster.home / "password", cluster._user)
+            cluster._shut_down_if_last()

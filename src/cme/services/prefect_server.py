@@ -1,0 +1,53 @@
+"""Prefect's server as a process of the house, and the settings that it and the flows' runner live by."""
+
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import Mapping
+from pathlib import Path
+
+from cme.services.ports import LOOPBACK
+from cme.services.processes import ProcessSpec
+
+
+def prefect_environment(api_url: str, home: Path, database_url: str | None = None) -> dict[str, str]:
+    """Prefect's settings as environment variables, complete: whatever the user's own profile says is left out.
+
+    ``api_url`` is the server's API ("http://127.0.0.1:4200/api"); ``home`` the folder for Prefect's files; ``database_url``
+    (postgresql+asyncpg) is for the server only.
+    """
+    settings = {
+        "PREFECT_HOME": str(home), "PREFECT_PROFILES_PATH": str(home / "profiles.toml"), "PREFECT_API_URL": api_url,
+        "PREFECT_UI_API_URL": "/api",                       # relative: the pages work under whatever name they were opened
+        "PREFECT_SERVER_UI_STATIC_DIRECTORY": str(home / "ui"),   # not in site-packages, which may be read-only
+        "PREFECT_SERVER_CORS_ALLOWED_ORIGINS": api_url.removesuffix("/api"),
+        "PREFECT_SERVER_ANALYTICS_ENABLED": "false", "DO_NOT_TRACK": "1",
+        "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",
+        "PREFECT_RUNNER_POLL_FREQUENCY": "1",               # an answered form goes on at once, not after ten seconds
+        "PREFECT_LOGGING_LEVEL": "INFO", "PREFECT_SERVER_LOGGING_LEVEL": "WARNING", "PREFECT_LOGGING_COLORS": "false",
+    }
+    if database_url is not None:
+        settings["PREFECT_API_DATABASE_CONNECTION_URL"] = database_url
+    return settings
+
+
+def without_prefect(environment: Mapping[str, str]) -> dict[str, str]:
+    """``environment`` without settings of Prefect's that the user made for something else."""
+    return {name: value for name, value in environment.items() if not name.startswith("PREFECT_")}
+
+
+def answers(url: str) -> bool:
+    """True if an HTTP server answers ``url`` with success."""
+    try:
+        with urllib.request.urlopen(url, timeout=5) as reply:
+            return bool(200 <= reply.status < 300)
+    except (OSError, urllib.error.URLError, ValueError):
+        return False
+
+
+def prefect_server(port: int, home: Path, database_url: str, host: str = LOOPBACK) -> ProcessSpec:
+    """Prefect's server on ``port``. Its first start makes its tables: some seconds more."""
+    api_url = f"http://{LOOPBACK}:{port}/api"
+    return ProcessSpec(
+        name="prefect", title="Prefect's server", command=[sys.executable, "-m", "cme.flows.server", "--port", str(port), "--host", host],
+        environment=prefect_environment(api_url, home, database_url), ready=lambda: answers(f"{api_url}/health"), timeout=120.0)
