@@ -5,13 +5,14 @@ not; persistent absence includes severe absence. No possible session, no rate.
 Source: Department for Education, Pupil absence in schools in England: methodology.
 """
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
 
 from cme.rules.book import Number, RuleBook
 from cme.rules.finding import Finding
-from cme.rules.marks import Category, CodeTable
+from cme.rules.marks import Category, CodeTable, SessionMark
 from cme.rules.possible_sessions import Attendance, PossibleDay
 from cme.rules.wording import on, tally
 
@@ -81,21 +82,20 @@ def _finding(pupil: Attendance, book: RuleBook, rule: str) -> tuple[Finding, ...
     reason = (f"{total.absent} of {possible} possible sessions missed ({total.tenths} per cent: {tally(absent)}; "
               f"{total.authorised} with and {total.unauthorised} without permission) from {on(pupil.year_start)} to {on(pupil.as_of)}: "
               f"100 x {total.absent} = {100 * total.absent} >= {percent} x {possible} = {percent * possible}.")
-    return (Finding(rule=rule, rule_version=number.version, as_of=pupil.as_of, reached_on=_since(year, book.codes, number),
+    return (Finding(rule=rule, rule_version=number.version, as_of=pupil.as_of, reached_on=_since(year, absent, number),
                     episode_start=pupil.year_start, count=total.absent, threshold=total.least(percent), unit="sessions", reason=reason,
                     source=number.source, marks=absent, opens_case=False),)
 
 
-def _since(year: tuple[PossibleDay, ...], codes: CodeTable, number: Number) -> date:
+def _since(year: tuple[PossibleDay, ...], absent: tuple[SessionMark, ...], number: Number) -> date:
     """The first day of the present stretch of days on which the rate was reached (a rate can fall again)."""
-    absent = possible = 0
-    since: date | None = None
+    missed = Counter(mark.day for mark in absent)
+    total = possible = 0
+    since = absent[0].day
+    reached = False
     for day in year:
-        one = rates((day,), codes)
-        absent, possible = absent + one.absent, possible + one.possible
-        if 100 * absent < number.value * possible:
-            since = None
-        elif since is None and possible:
+        total, possible = total + missed[day.day], possible + len(day.sessions)
+        before, reached = reached, 100 * total >= number.value * possible > 0
+        if reached and not before:
             since = day.day
-    assert since is not None  # called only when the rate is reached on the last day
     return since

@@ -67,6 +67,11 @@ class SchoolCalendar:
         """The term in which ``day`` lies (its half-term included), or None."""
         return next((term for term in self.terms if term.first <= day <= term.last), None)
 
+    # what has been asked before: the calendar never changes, and whole populations ask about the same few hundred days
+    @cached_property
+    def _moves(self) -> dict[tuple[date, int], date]:
+        return {}
+
     @cached_property
     def _answers(self) -> dict[date, bool]:
         return {}
@@ -124,15 +129,21 @@ class SchoolCalendar:
         """
         if n < 0:
             raise BadInput(f"cannot add {n} school days: give a number that is not negative")
-        for _ in range(n):
-            day = self.next_school_day(day)
-        return day
+        return self._moved(day, n)
+
+    def _moved(self, day: date, n: int) -> date:
+        if (day, n) not in self._moves:
+            end, step = day, _DAY if n > 0 else -_DAY
+            for _ in range(abs(n)):
+                end = self._step(end, step)
+            self._moves[day, n] = end
+        return self._moves[day, n]
 
     def school_days_before(self, day: date, n: int) -> date:
         """The ``n``-th school day before ``day``; ``day`` itself is not counted. ``n`` = 0 gives ``day``."""
-        for _ in range(n):
-            day = self.previous_school_day(day)
-        return day
+        if n < 0:
+            raise BadInput(f"cannot take {n} school days away: give a number that is not negative")
+        return self._moved(day, -n)
 
     def break_after(self, day: date) -> int:
         """How many calendar days without school follow ``day`` before the next school day (2 on an ordinary Friday)."""

@@ -16,18 +16,12 @@ from cme.rules.wording import on, plural, short
 RULE = "unresolved_n"
 
 
-def deadline(mark: SessionMark, book: RuleBook, as_of: date) -> date | None:
-    """The last day on which the mark may still be N; None when it bears another code or the rule was not in force."""
-    number = book.number(RULE, as_of)
-    if number is None or mark.code not in number.codes:
-        return None
-    return book.calendar.add_school_days(mark.day, number.value)
-
-
 def due(pupil: Attendance, book: RuleBook) -> list[tuple[date, SessionMark]]:
-    """Every N of the pupil that is still open, with its deadline, the most urgent first."""
-    open_marks = ((deadline(mark, book, pupil.as_of), mark) for mark in pupil.marks)
-    return sorted((day, mark) for day, mark in open_marks if day is not None)
+    """Every N of the pupil that is still open, with the last day on which it may still be N, the most urgent first."""
+    number = book.number(RULE, pupil.as_of)
+    if number is None:
+        return []
+    return sorted((book.calendar.add_school_days(mark.day, number.value), mark) for mark in pupil.marks if mark.code in number.codes)
 
 
 def unresolved_n(pupil: Attendance, book: RuleBook) -> tuple[Finding, ...]:
