@@ -71,6 +71,8 @@ class Settings(BaseSettings):
     environment: Literal["production", "demo", "test"] = "production"
     data_dir: Path = Field(default_factory=lambda: user_data_path("cme-flows"))
     database_url: str | None = None
+    prefect_database_url: str | None = None
+    ui_port: int = 4200
     config_dir: Path | None = None
     authority: str | None = None
     people_file: Path | None = None

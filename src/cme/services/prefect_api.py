@@ -53,6 +53,10 @@ class PrefectApi:
                                                        "flow_runs": {"state": {"type": {"any_": ["PAUSED"]}}}})
         return {row["name"]: row["id"] for row in rows}
 
+    def runs(self, flow: str) -> list[str]:
+        """The names of all runs of a flow, whatever their state."""
+        return [row["name"] for row in self._ask("POST", "/flow_runs/filter", {"flows": {"name": {"any_": [flow]}}})]
+
     def finish(self, run_id: str, seconds: float = 120, tick: Callable[[], None] = lambda: None) -> str:
         """Wait until a run has ended; returns its state type. Raises Transient when it takes longer than ``seconds``."""
         return wait_for(lambda: (state if (state := self.state(run_id)) in DONE else None), seconds, "the run to end", tick)

@@ -14,7 +14,6 @@ from sqlalchemy.orm import Session
 from cme import clock
 from cme.config.policies import ConfigFaults, Policies, load
 from cme.config.settings import Person, Settings, load_settings, missing_settings
-from cme.errors import CmeError
 from cme.mail.message import compose, message_id_for
 from cme.mail.render import letter
 from cme.mail.smtp import SafeMail
@@ -132,25 +131,10 @@ def adopt_running_house() -> bool:
 def open_office(settings: Settings | None = None, *, complete: bool = False) -> Office:
     """The office of this installation; raises ConfigFaults with all faults at once.
 
-    ``complete`` also demands what only a running system needs (sources, mail, people), and in production that no value
-    that matters is unconfirmed.
+    ``complete`` also demands what only a running system needs (``require_complete``).
     """
-    faults: list[str] = []
-    policies = None
-    try:
-        settings = settings or load_settings()
-    except ConfigFaults as error:
-        raise ConfigFaults(error.faults + _policy_faults()) from error
-    try:
-        policies = load(settings.config_dir, settings.authority)
-    except ConfigFaults as error:
-        faults += error.faults
-    if complete:
-        faults += missing_settings(settings)
-        if policies and settings.environment == "production":
-            faults += policies.unconfirmed()
-    if faults or policies is None:
-        raise ConfigFaults(faults)
+    settings = settings or load_settings()
+    policies = require_complete(settings) if complete else load(settings.config_dir, settings.authority)
     stack = ExitStack()
     try:
         if settings.database_url:
@@ -163,9 +147,16 @@ def open_office(settings: Settings | None = None, *, complete: bool = False) -> 
         raise
 
 
-def _policy_faults() -> list[str]:
+def require_complete(settings: Settings) -> Policies:
+    """The policies, if this installation has all that a running system needs: sources, mail, people, and in production no
+    value that matters unconfirmed. Raises ConfigFaults with everything that is missing, by name."""
+    faults, policies = missing_settings(settings), None
     try:
-        load()
-    except CmeError as error:
-        return list(getattr(error, "faults", [str(error)]))
-    return []
+        policies = load(settings.config_dir, settings.authority)
+        if settings.environment == "production":
+            faults += policies.unconfirmed()
+    except ConfigFaults as error:
+        faults += error.faults
+    if faults or policies is None:
+        raise ConfigFaults(faults)
+    return policies

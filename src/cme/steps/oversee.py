@@ -12,12 +12,13 @@ from sqlalchemy.orm import Session
 from cme.records import cases, outbox, reviews
 from cme.records.alarms import clear_alarm, raise_alarm
 from cme.records.history import Stamp, record
+from cme.records.reviews import live_codes
 from cme.records.tables import Action, Case, Outbox, Review
 from cme.rules.cases import CaseState
 from cme.steps import contact
 from cme.steps.notify import notification_key
 from cme.steps.office import Office
-from cme.steps.review import call
+from cme.steps.review import call, remind
 
 # to whom an unanswered question of the safeguarding review goes, in this order; after them operations are alarmed, again and again
 HAND_OVER = ("dsl", "deputy_dsl", "head")
@@ -136,10 +137,13 @@ def escalate(office: Office, stamp: Stamp) -> list[str]:
             review.escalated_at = stamp.at
             if review.flow_run_id and review.escalations <= len(HAND_OVER):
                 person = HAND_OVER[review.escalations - 1]
-                what = "review.reminded" if person == review.assigned_to else "review.handed_over"
-                record(session, reference, what, stamp, "the question is past its due time",
-                       {"review": review.id, "to": person, "due": review.due_at.isoformat()})
-                call(office, session, case, review, person, stamp)
+                holders = {code.person for code in live_codes(session, review.id, stamp.at)}
+                record(session, reference, "review.reminded" if person in holders else "review.handed_over", stamp,
+                       "the question is past its due time", {"review": review.id, "to": person, "due": review.due_at.isoformat()})
+                if person in holders:
+                    remind(office, session, case, review, person, stamp)
+                else:
+                    call(office, session, case, review, person, stamp, "review_handover")
             _alarm(office, session, review, reference, stamp, last=review.escalations >= len(HAND_OVER))
             done.append(reference)
     return done

@@ -45,22 +45,36 @@ def ring(office: Office, reference: str, kind: str, flow_run_id: str, stamp: Sta
         if moved:
             review.flow_run_id, review.rung_at = flow_run_id, stamp.at
             record(session, reference, "review.rung", stamp, "the paused step is ready", {"review": review.id, "kind": kind})
+        refusal = reviews.last_refusal(session, review.id)
         holders = {code.person for code in reviews.live_codes(session, review.id, stamp.at)}
-        if moved or review.assigned_to not in holders:
+        if moved:
             call(office, session, case, review, review.assigned_to, stamp)
-        return Rung(review.id, kind, review.number, review.tries, opaque_summary(review.dossier), reviews.last_refusal(session, review.id),
-                    f"{review.due_at:%Y-%m-%d %H:%M} UTC")
+        elif review.assigned_to not in holders:
+            call(office, session, case, review, review.assigned_to, stamp, "new_code", reason=refusal or "the code before has expired")
+        return Rung(review.id, kind, review.number, review.tries, opaque_summary(review.dossier), refusal, office.shown_time(review.due_at))
 
 
-def call(office: Office, session: Session, case: Case, review: Review, person: str, stamp: Stamp) -> None:
+def remind(office: Office, session: Session, case: Case, review: Review, person: str, stamp: Stamp) -> None:
+    """Mail ``person``, who holds a code already, that the question still waits."""
+    office.queue_letter(session, "review_reminder", to=office.person(person).email, subject_of=case.reference, stamp=stamp,
+                        dedupe_key=f"reminder:{review.id}:{review.escalations}", reference=case.reference, link=_link(office, review),
+                        due=office.shown_time(review.due_at))
+
+
+def _link(office: Office, review: Review) -> str:
+    # the old pages of Prefect's UI: they show a plain Resume button, the new ones hide it in a menu
+    return f"{office.settings.ui_url}/runs/flow-run/{review.flow_run_id}"
+
+
+def call(office: Office, session: Session, case: Case, review: Review, person: str, stamp: Stamp, letter: str = "", **fields: str) -> None:
     """Mail ``person`` the link to the paused run with a new one-time code; the code dies with its validity."""
     valid = timedelta(minutes=office.policies.school.code_expiry_minutes)
     code = reviews.issue_code(session, office.sealer, review, person, stamp, valid, case.reference)
     office.queue_letter(
-        session, LETTER[review.kind], to=office.person(person).email, subject_of=case.reference, stamp=stamp, keep_body=False, valid=valid,
+        session, letter or LETTER[review.kind], to=office.person(person).email, subject_of=case.reference, stamp=stamp, keep_body=False, valid=valid,
         dedupe_key=f"call:{review.id}:{person}:{office.sealer.mac('call', str(review.id), person, code)[:16]}",
-        reference=case.reference, link=f"{office.settings.ui_url}/runs/flow-run/{review.flow_run_id}", code=code,
-        due=office.shown_time(review.due_at), valid_until=office.shown_time(stamp.at + valid))
+        reference=case.reference, link=_link(office, review), code=code, due=office.shown_time(review.due_at),
+        valid_until=office.shown_time(stamp.at + valid), **fields)
 
 
 @dataclass(frozen=True)
