@@ -27,7 +27,7 @@ def _name(netloc: str) -> str:
 
 
 def refusal(headers: dict[bytes, bytes], hosts: set[str]) -> str:
-    """Why a request is refused: it names a host that is not ours (DNS rebinding) or comes from another site's page. Empty: it is not."""
+    """Why a request is refused (empty: it is not): its host is not ours (DNS rebinding), or another site's page sent it."""
     host = headers.get(b"host", b"").decode("latin-1")
     if _name(host) not in hosts:
         return "This server does not answer to that name."

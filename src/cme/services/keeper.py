@@ -1,8 +1,8 @@
 """``python -m cme.services.keeper MARK [DATABASE_HOME]``: ends what is left when the process that started it is killed.
 
-``kill -9`` gives a process no time to clean up. The keeper waits on a pipe that the kernel closes when its owner dies; then it ends
-every process that carries the owner's mark in its environment (also those that went into a session of their own, as
-Prefect's flow runs do) and stops the private PostgreSQL if nobody else uses it.
+``kill -9`` gives a process no time to clean up. The keeper waits on a pipe that the kernel closes when its owner dies; then
+it ends every process that carries the owner's mark in its environment (also those that went into a session of their own,
+as Prefect's flow runs may) and stops the private PostgreSQL if nobody else uses it.
 """
 
 import contextlib

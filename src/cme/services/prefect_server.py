@@ -22,6 +22,7 @@ def prefect_environment(api_url: str, home: Path, database_url: str | None = Non
         "PREFECT_SERVER_UI_STATIC_DIRECTORY": str(home / "ui"),   # not in site-packages, which may be read-only
         "PREFECT_SERVER_CORS_ALLOWED_ORIGINS": api_url.removesuffix("/api"),
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false", "DO_NOT_TRACK": "1",
+        "PREFECT_SERVER_UI_V2_ENABLED": "false",            # the first page is V1's: its Resume button is in plain sight
         "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",
         "PREFECT_RUNNER_POLL_FREQUENCY": "1",               # an answered form goes on at once, not after ten seconds
         "PREFECT_LOGGING_LEVEL": "INFO", "PREFECT_SERVER_LOGGING_LEVEL": "WARNING", "PREFECT_LOGGING_COLORS": "false",
@@ -49,5 +50,6 @@ def prefect_server(port: int, home: Path, database_url: str, host: str = LOOPBAC
     """Prefect's server on ``port``. Its first start makes its tables: some seconds more."""
     api_url = f"http://{LOOPBACK}:{port}/api"
     return ProcessSpec(
-        name="prefect", title="Prefect's server", command=[sys.executable, "-m", "cme.flows.server", "--port", str(port), "--host", host],
+        name="prefect", title="Prefect's server",
+        command=[sys.executable, "-m", "cme.flows.server", "--port", str(port), "--host", host],
         environment=prefect_environment(api_url, home, database_url), ready=lambda: answers(f"{api_url}/health"), timeout=120.0)

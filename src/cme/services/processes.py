@@ -59,7 +59,7 @@ class Supervisor:
 
         Raises Transient, in one sentence with the end of its log, when it ends early or is not ready in time.
         """
-        full = {**environment, **spec.environment, MARK: self.mark}
+        full = {"PYTHONUNBUFFERED": "1", **environment, **spec.environment, MARK: self.mark}
         running = _Running(spec, full, self._launch(spec, full))
         self._running.append(running)
         self._await_ready(running, tick)
@@ -81,7 +81,8 @@ class Supervisor:
             now = time.monotonic()
             running.restarts = [moment for moment in running.restarts if moment > now - within] + [now]
             if len(running.restarts) > limit:
-                raise Transient(f"{running.spec.title} ended again and again ({_ended(status)}): {self._last_words(running.spec)}")
+                spec = running.spec
+                raise Transient(f"{spec.title} ended again and again ({_ended(status)}): {self._last_words(spec)}")
             running.process = self._launch(running.spec, running.environment)
             self._await_ready(running, lambda: None)
             mended.append(running.spec.title)

@@ -43,7 +43,7 @@ class House:
         self._supervisor: Supervisor | None = None
 
     def start(self, extra: Sequence[ProcessSpec] = ()) -> None:
-        """Bring everything up and wait until it is ready. What was started is stopped again if a step fails (CmeError) or Ctrl-C."""
+        """Bring everything up and wait until it is ready. If a step fails (CmeError), what was started is stopped again."""
         try:
             self._progress("Starting the database")
             self.records = self._stack.enter_context(open_records(self._database_url, self.data_dir, migrate=True))
