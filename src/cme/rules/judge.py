@@ -32,7 +32,7 @@ def judge(record: PupilRecord, as_of: date, book: RuleBook) -> tuple[Finding, ..
     return tuple(finding for rule in RULES for finding in rule(pupil, book))
 
 
-def contradicted(finding_rule: str, reached_on: date, as_of: date, book: RuleBook) -> bool:
+def contradicted(reached_on: date, as_of: date, book: RuleBook) -> bool:
     """Whether a finding kept from before, reached on ``reached_on``, that ``judge(..., as_of, ...)`` does not return no longer
     holds, and is to be retracted. A finding of an earlier school year that ended there is merely past: the answer is no.
     """
