@@ -1,0 +1,73 @@
+"""The population screen names exactly the pupils in whom the readable rules find something that opens a case."""
+
+import os
+from datetime import date, timedelta
+
+import numpy as np
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from cme.rules.finding import Enrolment, PupilRecord
+from cme.rules.judge import judge
+from cme.rules.marks import SessionMark
+from cme.rules.screen import SESSIONS, Legend, screen
+
+MANY = settings(max_examples=int(os.environ.get("CME_HISTORIES", "300")) // 3, deadline=None, suppress_health_check=list(HealthCheck))
+ENROLMENTS = (Enrolment(date(2024, 1, 1)), Enrolment(date(2024, 1, 1), left=date(2026, 6, 30)), Enrolment(date(2026, 6, 10)),
+              Enrolment(date(2024, 1, 1), born=date(2010, 5, 1)), Enrolment(date(2024, 1, 1), born=date(2021, 6, 1)),
+              Enrolment(date(2024, 1, 1), left=date(2026, 9, 1)),
+              Enrolment(date(2024, 1, 1), expected=frozenset((weekday, "AM") for weekday in range(1, 6))))
+EDGES = (date(2024, 8, 19), date(2026, 9, 1))           # where codes begin and end, and where a school year does
+
+
+@st.composite
+def populations(draw):
+    """A block of days around an edge, pupils with all kinds of enrolment, marks of all codes in spells, and the day judged."""
+    edge, back = draw(st.sampled_from(EDGES)), draw(st.integers(0, 40))
+    days = [edge + timedelta(days=n - back) for n in range(draw(st.integers(5, 60)))]
+    pupils = draw(st.integers(1, 12))
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    return days, pupils, rng, draw(st.sampled_from(days + [days[-1] + timedelta(days=30)])), draw(st.integers(1, 12)), draw(st.integers(1, 12))
+
+
+@MANY
+@given(populations())
+def test_the_screen_names_exactly_the_pupils_whom_the_rules_find(book, population) -> None:
+    days, pupils, rng, as_of, continuous, cumulative = population
+    book = book.with_value("continuous_absence", continuous).with_value("cumulative_absence", cumulative)
+    legend = Legend.of(book.codes)
+    common = [legend.number(code) for code in ("N", "N", "O", "U", "G", "/", "I", "D", "-", "Y", "C2")]
+    marks = np.zeros((len(days), 2, pupils), dtype=np.uint8)
+    row = 0
+    while row < len(days):                              # spells: the same pair for some days, pupil by pupil
+        length = int(rng.integers(1, 14))
+        spell = np.where(rng.random((2, pupils)) < 0.85, legend.number("N"), rng.choice(common, (2, pupils)))
+        marks[row:row + length] = spell
+        row += length
+    noise = rng.random(marks.shape) < rng.choice([0.0, 0.02, 0.2])
+    marks[noise] = rng.integers(0, len(legend.codes), int(noise.sum()))
+    enrolments = [ENROLMENTS[i] for i in rng.integers(0, len(ENROLMENTS), pupils)]
+    named = screen(marks, days, enrolments, as_of, book)
+    for pupil, enrolment in enumerate(enrolments):
+        record = PupilRecord(pupil, enrolment, tuple(SessionMark(day, session, legend.codes[marks[r, s, pupil]])
+                                                     for r, day in enumerate(days) for s, session in enumerate(SESSIONS)))
+        assert named[pupil] == any(f.opens_case for f in judge(record, as_of, book)), (pupil, enrolment, as_of)
+
+
+def test_the_bytes_of_a_register_become_numbers_and_unknown_ones_no_mark(book) -> None:
+    legend = Legend.of(book.codes)
+    tokens = ["/", "\\", "C1", "C", "-", "Y7", "#", "??", "  "]
+    numbers = legend.numbers("".join(token.ljust(2) for token in tokens).encode())
+    assert [legend.codes[n] for n in numbers] == ["/", "\\", "C1", "C", "-", "Y7", "#", "-", "-"]
+    assert legend.number("nonsense") == 0 and len(set(legend.codes)) == len(legend.codes) < 256
+
+
+def test_a_school_without_pupils_or_days_has_no_candidates(book) -> None:
+    assert screen(np.zeros((3, 2, 0), dtype=np.uint8), [date(2026, 11, d) for d in (2, 3, 4)], [], date(2026, 11, 4), book).shape == (0,)
+    assert not screen(np.zeros((0, 2, 2), dtype=np.uint8), [], [Enrolment(date(2026, 9, 1))] * 2, date(2026, 11, 4), book).any()
+
+
+def test_before_its_number_is_in_force_a_rule_names_nobody(book) -> None:
+    marks = np.full((30, 2, 1), Legend.of(book.codes).number("O"), dtype=np.uint8)
+    days = [date(2019, 9, 2) + timedelta(days=n) for n in range(30)]
+    assert not screen(marks, days, [Enrolment(date(2019, 9, 1))], days[-1], book).any()
