@@ -73,8 +73,9 @@ class SafeMail(yagmail.SMTP):
 
     ``sender`` is the address of the envelope and ``name`` whose it is (From stands in the bytes); ``login`` is (name,
     password), a function that signs the connection in, or None; ``tls`` is "ssl" (465), "starttls" (587) or "none" (loopback
-    only); ``ca`` a file of certificates to trust instead of the machine's; ``allowed`` the allow-list of recipients (``message.permitted``). ``timeout`` (seconds) holds
-    for each read; after the final dot ``data_timeout`` holds, ten minutes as RFC 5321 4.5.3.2.6 asks.
+    only); ``ca`` a file of certificates to trust instead of the machine's; ``allowed`` the allow-list of recipients
+    (``message.permitted``). ``timeout`` (seconds) holds for each read; after the final dot ``data_timeout``
+    holds, ten minutes as RFC 5321 4.5.3.2.6 asks.
     """
 
     def __init__(self, sender: str, name: str, host: str, port: int, *, tls: str = "ssl", login: Login = None,

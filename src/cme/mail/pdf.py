@@ -1,0 +1,77 @@
+"""A notification as a PDF that everyone can read: tagged (PDF/UA-1), with its own fonts, the same bytes for the same facts."""
+
+import io
+import json
+import secrets
+import unicodedata
+from collections.abc import Iterator
+from datetime import datetime
+from functools import cache
+from importlib.resources import as_file, files
+from pathlib import Path
+from typing import Any
+
+import pikepdf
+import typst
+from fontTools.ttLib import TTFont
+
+from cme.errors import BadInput, Permanent
+from cme.mail.notification import Notification
+
+_MAIL = files("cme.mail")
+SHORTEST_PASSWORD = 12
+
+
+class UncoveredText(Permanent):
+    """A text has a character that none of our fonts has: the letter as text can say it, the PDF cannot."""
+
+
+def notification_pdf(notification: Notification, at: datetime) -> bytes:
+    """The notification as a PDF/UA-1 file on A4, dated ``at``.
+
+    Raises UncoveredText, naming code points and never the text, where a character would be printed as an empty box.
+    """
+    data = notification.as_data()
+    if uncovered := sorted({ord(letter) for text in _texts(data) for letter in text} - _covered()):
+        raise UncoveredText("the fonts of the PDF lack " + ", ".join(f"U+{point:04X}" for point in uncovered[:5])
+                            + ": send the notification as text")
+    with as_file(_MAIL / "fonts") as fonts, as_file(_MAIL / "letters") as letters:
+        return typst.compile((letters / "notification.typ").read_bytes(), root=str(letters), font_paths=[str(fonts)],
+                             ignore_system_fonts=True, sys_inputs={"data": json.dumps(data, ensure_ascii=False)},
+                             pdf_standards=["ua-1"], timestamp=int(at.timestamp()), format="pdf")
+
+
+def encrypt(pdf: bytes, password: str) -> bytes:
+    """``pdf`` with AES-256 (R6): it opens with ``password`` only, and stays readable for screen readers.
+
+    The password is printable ASCII of at least 12 characters, told by another route. Differs at each call: render once, store.
+    """
+    if len(password) < SHORTEST_PASSWORD or not password.isascii() or not password.isprintable():
+        raise BadInput(f"the password of a PDF needs at least {SHORTEST_PASSWORD} plain characters (no accents, no line breaks)")
+    made = io.BytesIO()
+    with pikepdf.open(io.BytesIO(pdf)) as opened:
+        rights = pikepdf.Permissions(accessibility=True, extract=True)
+        opened.save(made, encryption=pikepdf.Encryption(user=password, owner=secrets.token_urlsafe(32), R=6, allow=rights))
+    return made.getvalue()
+
+
+@cache
+def _covered() -> frozenset[int]:
+    """The code points that the fonts can print, and those that print nothing (line breaks, marks of direction)."""
+    points: set[int] = {point for point in range(0x110000) if unicodedata.category(chr(point)) in ("Cc", "Cf", "Zl", "Zp")}
+    with as_file(_MAIL / "fonts") as fonts:
+        for each in ("OpenSans-Regular.ttf", "DejaVuSans.ttf"):
+            with TTFont(Path(fonts) / each, lazy=True) as font:
+                points |= font.getBestCmap().keys()
+    return frozenset(points)
+
+
+def _texts(data: Any) -> Iterator[str]:
+    if isinstance(data, str):
+        yield data
+    elif isinstance(data, dict):
+        for each in data.values():
+            yield from _texts(each)
+    elif isinstance(data, (list, tuple)):
+        for each in data:
+            yield from _texts(each)
