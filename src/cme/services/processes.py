@@ -15,6 +15,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import psutil
+
 from cme.errors import Transient
 from cme.services.keeper import MARK, end_marked
 
@@ -43,16 +45,20 @@ class _Running:
 
 
 class Supervisor:
-    """The processes of one house. ``logs`` is their folder; ``database_home`` the private PostgreSQL to stop if we are killed."""
+    """The processes of one house. ``logs`` is their folder; ``database_home`` the private PostgreSQL to stop if we are killed.
 
-    def __init__(self, logs: Path, database_home: Path | None = None) -> None:
+    ``held`` are open files (locks) that stay open until a killed house's processes have been ended.
+    """
+
+    def __init__(self, logs: Path, database_home: Path | None = None, held: Sequence[int] = ()) -> None:
         self.logs = logs
         self.mark = secrets.token_hex(8)
         self._running: list[_Running] = []
         logs.mkdir(parents=True, exist_ok=True)
         home = [str(database_home)] if database_home else []
-        self._keeper = subprocess.Popen([sys.executable, "-m", "cme.services.keeper", self.mark, *home], stdin=subprocess.PIPE,
-                                        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
+        self._keeper = subprocess.Popen(
+            [sys.executable, "-m", "cme.services.keeper", self.mark, *home], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL, start_new_session=True, pass_fds=held)
 
     def start(self, spec: ProcessSpec, environment: Mapping[str, str], tick: Callable[[], None] = lambda: None) -> None:
         """Start a process and wait until it is ready; ``tick`` is called while waiting.
@@ -94,6 +100,7 @@ class Supervisor:
             while self._running:
                 running = self._running.pop()
                 if running.process.poll() is None:
+                    _end_children(running.process.pid, running.spec.grace)
                     running.process.terminate()
                     try:
                         running.process.wait(running.spec.grace)
@@ -130,6 +137,16 @@ class Supervisor:
     def _last_words(self, spec: ProcessSpec) -> str:
         lines = [line.strip() for line in self.log(spec.name).read_text(errors="replace").splitlines() if line.strip()]
         return f"{lines[-1] if lines else 'it said nothing'} (log: {self.log(spec.name)})"
+
+
+def _end_children(pid: int, grace: float) -> None:
+    """Ask what a process started to end, before the process itself: so it can still report on them, as Prefect's runner does."""
+    with contextlib.suppress(psutil.Error):
+        children = psutil.Process(pid).children(recursive=True)
+        for child in children:
+            with contextlib.suppress(psutil.Error):
+                child.terminate()
+        psutil.wait_procs(children, timeout=grace)
 
 
 def _ended(status: int) -> str:

@@ -1,16 +1,18 @@
 """The house: database, migrations, Prefect's server, then what the caller adds; up in that order, down in reverse."""
 
+import fcntl
 import os
 import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
+import psutil
 from sqlalchemy import text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError
 
-from cme.errors import Misconfigured
+from cme.errors import Misconfigured, Transient
 from cme.records.database import Records, engine, open_records
 from cme.services import ports
 from cme.services.prefect_server import prefect_environment, prefect_server, without_prefect
@@ -45,10 +47,11 @@ class House:
     def start(self, extra: Sequence[ProcessSpec] = ()) -> None:
         """Bring everything up and wait until it is ready. If a step fails (CmeError), what was started is stopped again."""
         try:
+            lock = self._take_the_folder()
             self._progress("Starting the database")
             self.records = self._stack.enter_context(open_records(self._database_url, self.data_dir, migrate=True))
             home = self.records.cluster.home if self.records.cluster else None
-            self._supervisor = Supervisor(self.data_dir / "logs", home)
+            self._supervisor = Supervisor(self.data_dir / "logs", home, held=[lock])
             self._stack.callback(self._supervisor.stop)
             self._progress("Starting Prefect's server")
             port = ports.choose({"prefect": self._ui_port})["prefect"]
@@ -75,6 +78,12 @@ class House:
     def _start(self, spec: ProcessSpec) -> None:
         assert self._supervisor is not None
         self._supervisor.start(spec, self.environment, self._tick)
+
+    @property
+    def mark(self) -> str:
+        """What all processes of the house carry in their environment (``keeper.MARK``)."""
+        assert self._supervisor is not None
+        return self._supervisor.mark
 
     def log(self, name: str) -> Path:
         """The log of a process of the house."""
@@ -107,6 +116,29 @@ class House:
 
     def __exit__(self, *_: object) -> None:
         self.stop()
+
+    def _take_the_folder(self, patience: float = 20.0) -> int:
+        """Lock ``data_dir``: two houses in one folder would run every flow twice. Waits while a killed one is cleaned up."""
+        self.data_dir.mkdir(parents=True, exist_ok=True)
+        lock = os.open(self.data_dir / "house.lock", os.O_RDWR | os.O_CREAT, 0o600)
+        self._stack.callback(os.close, lock)
+        until = time.monotonic() + patience
+        while True:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                owner = os.pread(lock, 20, 0).decode().strip()
+                if psutil.pid_exists(int(owner or 0)) and psutil.Process(int(owner)).status() != psutil.STATUS_ZOMBIE:
+                    raise Misconfigured(f"the folder {self.data_dir} is in use by a running cme (process {owner}): stop that "
+                                        "one, or choose another folder with CME_DATA_DIR") from None
+                if time.monotonic() > until:
+                    raise Transient(f"what a killed cme left in {self.data_dir} has not ended yet: "
+                                    "try again in a moment") from None
+                time.sleep(0.2)
+                continue
+            os.ftruncate(lock, 0)
+            os.pwrite(lock, str(os.getpid()).encode(), 0)
+            return lock
 
     def _prefect_database(self) -> str:
         """The address of Prefect's database for asyncpg; the database is created where it is missing."""
