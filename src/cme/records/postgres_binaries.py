@@ -38,6 +38,14 @@ class ServerUser:
             os.chown(path, self.uid, self.gid)
         path.chmod(mode)
 
+    def keeps_to_itself(self, folder: Path) -> bool:
+        """True if ``folder`` is a real folder that belongs to this user and is closed to all others."""
+        try:
+            status = folder.lstat()
+        except OSError:
+            return False
+        return status.st_uid == self.uid and (status.st_mode & 0o170777) == 0o040700
+
     def can_enter(self, folder: Path) -> bool:
         """True if this user reaches ``folder`` (tried for real: every folder above it must let the user through)."""
         if not self.lent:

@@ -153,7 +153,7 @@ class Server:
 
     def _prepare_socket_folder(self) -> None:
         folder = self.socket_folder
-        if _is_private(folder, self._user):
+        if self._user.keeps_to_itself(folder):
             return
         folder = self.place / "s"
         if len(os.fsencode(folder / _SOCKET_NAME)) > _SOCKET_PATH_LIMIT:
@@ -226,14 +226,6 @@ def _see_out(processes: list[psutil.Process], patience: float) -> None:
         with suppress(psutil.Error):
             process.kill()
     _await_end(alive, 5.0)
-
-
-def _is_private(folder: Path, user: ServerUser) -> bool:
-    try:
-        status = folder.lstat()
-    except OSError:
-        return False
-    return status.st_uid == user.uid and (status.st_mode & 0o170777) == 0o040700
 
 
 def _write_private(path: Path, content: str) -> None:
