@@ -51,7 +51,8 @@ def codes(table: CodesFile | None, school: SchoolFile | None, statutory: Statuto
     for row in school.local_codes if school else ():
         first, last = row.valid_from or date.min, row.valid_to or date.max
         if row.statutory not in spans:
-            yield f"school.yaml: local_codes, {row.local}: {row.statutory!r} is not in attendance_codes.yaml; map it to a code that is"
+            yield (f"school.yaml: local_codes, {row.local}: {row.statutory!r} is not in attendance_codes.yaml; "
+                   "map it to a code that is")
         elif not any(start <= first and last <= end for start, end in spans[row.statutory]):
             yield (f"school.yaml: local_codes, {row.local}: {row.statutory!r} cannot be entered on all of these days; "
                    "set from and until within its own")
@@ -92,10 +93,13 @@ def numbers(statutory: StatutoryFile | None, school: SchoolFile | None, pack: Au
                                   ("sickness_return", "sickness_return", pack.sickness_return),
                                   ("cme_referral", "continuous_absence", pack.cme_referral.number)):
             yield from _value(f"{shown}: {name}", like, value)
-    if pack and statutory and "continuous_absence" in statutory.numbers:
-        least = statutory.numbers["continuous_absence"].values[-1].value
-        if pack.attendance_return.number.value > least:
-            yield f"{shown}: attendance_return: {pack.attendance_return.number.value} is later than the statutory {least} school days; lower it"
+    if pack and statutory:
+        for name, like, value in (("attendance_return", "continuous_absence", pack.attendance_return.number),
+                                  ("sickness_return", "sickness_return", pack.sickness_return)):
+            held_by_law = statutory.numbers.get(like)
+            if held_by_law and value.value > held_by_law.values[-1].value:
+                yield (f"{shown}: {name}: {value.value} is later than the statutory {held_by_law.values[-1].value} school days; "
+                       "lower it")
 
 
 def _value(place: str, name: str, value: Value) -> Iterator[str]:
@@ -119,7 +123,8 @@ def calendar(held: SchoolFile, bank: frozenset[date]) -> Iterator[str]:
     terms = sorted((t for y in held.calendar.values() for t in y.terms), key=lambda t: t.first)
     for one, other in pairwise(terms):
         if other.first <= one.last:
-            yield f"school.yaml: calendar: the term from {other.first} begins before the term from {one.first} has ended; correct the dates"
+            yield (f"school.yaml: calendar: the term from {other.first} begins before the term from {one.first} has ended; "
+                   "correct the dates")
 
 
 def _year(place: str, year: YearShape, bank: frozenset[date]) -> Iterator[str]:
@@ -136,9 +141,14 @@ def _year(place: str, year: YearShape, bank: frozenset[date]) -> Iterator[str]:
             days -= {day for day in days if start <= day <= end}
         for label, day in (("first", term.first), ("last", term.last)):
             if day.isoweekday() > 5 or day in bank:
-                yield f"{place}, {term.name}: the {label} day {day} is a {day:%A}{' and a bank holiday' * (day in bank)}; correct it"
+                also = " and a bank holiday" if day in bank else ""
+                yield f"{place}, {term.name}: the {label} day {day} is a {day:%A}{also}; correct it"
         open_days |= {day for day in days if day.isoweekday() <= 5 and day not in bank}
-    for label, listed in (("inset", year.inset), ("closures", year.closures), ("no_session", tuple(d for d, _ in year.no_session))):
+    for label, listed in (
+        ("inset", year.inset),
+        ("closures", year.closures),
+        ("no_session", tuple(d for d, _ in year.no_session)),
+    ):
         if label != "no_session" and len(set(listed)) < len(listed):
             yield f"{place}, {label}: a day is listed twice; remove one"
         for day in listed:
@@ -164,7 +174,8 @@ def school(held: SchoolFile, statutory: StatutoryFile | None) -> Iterator[str]:
     for name in ("AM", "PM"):
         times = getattr(held.sessions, name)
         if not times.starts < times.closes <= times.ends:
-            yield f"school.yaml: sessions, {name}: it must start before its register closes, and close before it ends; correct the times"
+            yield (f"school.yaml: sessions, {name}: it must start before its register closes, and close before it ends; "
+                   "correct the times")
         minutes = _minutes(times.closes) - _minutes(times.starts)
         if longest is not None and minutes > longest:
             yield f"school.yaml: sessions, {name}: the register stays open for {minutes} minutes; {longest} are allowed"

@@ -22,9 +22,12 @@ def _mapping(loader: _Loader, node: yaml.MappingNode) -> dict[Any, Any]:
         line = key_node.start_mark.line + 1
         if isinstance(key, bool):
             raise yaml.constructor.ConstructorError(
-                None, None, f"line {line}: the key {key_node.value} reads as {key}, not as text; give it another name or quote it")
+                None, None, f"line {line}: the key {key_node.value} reads as {key}, not as text; give it another name or quote it"
+            )
         if not isinstance(key, str):
-            raise yaml.constructor.ConstructorError(None, None, f"line {line}: the key {key_node.value} is not text; put it in quotes")
+            raise yaml.constructor.ConstructorError(
+                None, None, f"line {line}: the key {key_node.value} is not text; put it in quotes"
+            )
         if key in seen:
             raise yaml.constructor.ConstructorError(None, None, f"line {line}: the key {key} is given twice; remove one")
         seen.add(key)

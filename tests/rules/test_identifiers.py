@@ -23,9 +23,18 @@ def test_the_widely_copied_worked_example_is_wrong() -> None:
         upn("Q207000016049")
 
 
-@pytest.mark.parametrize(("text", "says"), [
-    ("X80120000A001", "is not a letter"), ("A801200005001", "does not fit"), ("B80120000500", "12 characters"), ("", "0 characters"),
-    ("I801200005001", "without I, O and S"), ("B80120000500O", "without I, O and S"), ("B80120000500\u0661", "is not a letter")])
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("X80120000A001", "is not a letter"),
+        ("A801200005001", "does not fit"),
+        ("B80120000500", "12 characters"),
+        ("", "0 characters"),
+        ("I801200005001", "without I, O and S"),
+        ("B80120000500O", "without I, O and S"),
+        ("B80120000500\u0661", "is not a letter"),
+    ],
+)
 def test_a_bad_upn_gets_one_clear_sentence_that_does_not_quote_it(text, says) -> None:
     with pytest.raises(BadIdentifier, match=says) as refused:
         upn(text)
@@ -36,8 +45,12 @@ def test_spaces_around_and_small_letters_are_no_fault() -> None:
     assert upn(" b801200005001 ") == "B801200005001"
 
 
-@given(rest=st.text("0123456789", min_size=11, max_size=11), last=st.sampled_from("0123456789" + LETTERS), place=st.integers(0, 12),
-       other=st.sampled_from("0123456789" + LETTERS))
+@given(
+    rest=st.text("0123456789", min_size=11, max_size=11),
+    last=st.sampled_from("0123456789" + LETTERS),
+    place=st.integers(0, 12),
+    other=st.sampled_from("0123456789" + LETTERS),
+)
 def test_any_single_wrong_character_is_noticed(rest, last, place, other) -> None:
     valid = upn_check_letter(rest + last) + rest + last
     wrong = valid[:place] + other + valid[place + 1:]

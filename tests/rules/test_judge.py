@@ -22,14 +22,26 @@ AS_OF = date(2025, 11, 28)
 
 def pupil(codes: dict[date, str] | None = None, first: date = date(2025, 11, 17), last: date = AS_OF, book=None) -> PupilRecord:
     days = book.calendar.school_days(first, last)
-    return PupilRecord(3, Enrolment(date(2025, 9, 1)), tuple(SessionMark(d, s, (codes or {}).get(d, "N")) for d in days for s in ("AM", "PM")))
+    return PupilRecord(
+        3, Enrolment(date(2025, 9, 1)), tuple(SessionMark(d, s, (codes or {}).get(d, "N")) for d in days for s in ("AM", "PM"))
+    )
 
 
 def test_only_continuous_and_cumulative_absence_open_a_case(book) -> None:
     found = judge(pupil(book=book, first=date(2025, 10, 6)), AS_OF, book)
     assert [f.rule for f in found if f.opens_case] == ["continuous_absence", "cumulative_absence"]
-    assert [f.rule for f in found] == ["continuous_absence", "cumulative_absence", "referral_days", "rolling_absence", "unresolved_n",
-                                      "not_seen", "severe_absence", "persistent_absence", "ten_sessions", "twenty_day_evidence"]
+    assert [f.rule for f in found] == [
+        "continuous_absence",
+        "cumulative_absence",
+        "referral_days",
+        "rolling_absence",
+        "unresolved_n",
+        "not_seen",
+        "severe_absence",
+        "persistent_absence",
+        "ten_sessions",
+        "twenty_day_evidence",
+    ]
 
 
 def test_the_order_in_which_marks_arrive_changes_nothing(book) -> None:
@@ -116,7 +128,9 @@ def test_the_evidence_page_names_the_earliest_day_and_what_no_count_can_show(boo
 
 def test_open_marks_n_come_with_their_deadline_the_most_urgent_first(book) -> None:
     record = pupil(book=book, first=date(2025, 11, 27), codes={date(2025, 11, 28): "O"})
-    assert due(attendance(record, AS_OF, book), book) == [(date(2025, 12, 4), SessionMark(date(2025, 11, 27), s, "N")) for s in ("AM", "PM")]
+    assert due(attendance(record, AS_OF, book), book) == [
+        (date(2025, 12, 4), SessionMark(date(2025, 11, 27), s, "N")) for s in ("AM", "PM")
+    ]
 
 
 def test_reasons_name_no_pupil(book) -> None:

@@ -24,7 +24,9 @@ def test_codes_that_leave_the_count_are_never_authorised_absence(book) -> None:
         assert not category.possible and not category.absent and not category.attended
 
 
-@pytest.mark.parametrize(("code", "category"), [("H", Category.AUTHORISED), ("J", Category.APPROVED), ("Y", Category.NOT_POSSIBLE)])
+@pytest.mark.parametrize(
+    ("code", "category"), [("H", Category.AUTHORISED), ("J", Category.APPROVED), ("Y", Category.NOT_POSSIBLE)]
+)
 def test_withdrawn_codes_are_read_until_18_august_2024_and_not_after(book, code, category) -> None:
     assert book.codes.category(code, date(2024, 8, 18)) is category
     with pytest.raises(UnknownCode, match="only until 18 August 2024, not on 19 August 2024"):
@@ -56,7 +58,9 @@ def test_whole_tokens_are_read_never_first_letters(book) -> None:
 
 
 def test_a_schools_own_code_stands_for_a_statutory_one_while_it_is_valid(book) -> None:
-    table = CodeTable(book.codes.codes, (LocalCode("A1", "B", date(2025, 9, 1), date(2026, 8, 31)), LocalCode("A1", "K", date(2026, 9, 1))))
+    table = CodeTable(
+        book.codes.codes, (LocalCode("A1", "B", date(2025, 9, 1), date(2026, 8, 31)), LocalCode("A1", "K", date(2026, 9, 1)))
+    )
     assert table.statutory("A1", date(2026, 8, 31)) == "B"
     assert table.statutory("A1", date(2026, 9, 1)) == "K"
     with pytest.raises(UnknownCode, match="'A1'"):

@@ -23,8 +23,17 @@ def at(clock: str | None) -> datetime | None:
 @pytest.mark.parametrize("example", EXAMPLES, ids=[e["says"] for e in EXAMPLES])
 def test_the_verdict_is_what_the_example_says(example: dict) -> None:
     r = example["register"]
-    answer = verdict(START, 10, taken_from=at(r.get("taken_from")), taken_to=at(r.get("taken_to")), basis=r.get("basis", ""),
-                     status=r["status"], now=at(r["now"]), source_fresh=r.get("source_fresh", True), required=r.get("required", True))
+    answer = verdict(
+        START,
+        10,
+        taken_from=at(r.get("taken_from")),
+        taken_to=at(r.get("taken_to")),
+        basis=r.get("basis", ""),
+        status=r["status"],
+        now=at(r["now"]),
+        source_fresh=r.get("source_fresh", True),
+        required=r.get("required", True),
+    )
     assert answer.verdict == example["verdict"], answer.reason
     assert answer.due_at == DUE
     assert answer.reason
@@ -33,14 +42,32 @@ def test_the_verdict_is_what_the_example_says(example: dict) -> None:
 MINUTES = st.none() | st.integers(-30, 60)
 
 
-@given(taken_from=MINUTES, taken_to=MINUTES, basis=st.sampled_from(["", "none", "first_completed", "last_saved", "observed"]),
-       status=st.sampled_from(["taken", "partial", "not taken"]), now=st.integers(-30, 60), fresh=st.booleans(), required=st.booleans())
-def test_an_alert_always_rests_on_something_seen_after_the_due_time(taken_from, taken_to, basis, status, now, fresh, required) -> None:
+@given(
+    taken_from=MINUTES,
+    taken_to=MINUTES,
+    basis=st.sampled_from(["", "none", "first_completed", "last_saved", "observed"]),
+    status=st.sampled_from(["taken", "partial", "not taken"]),
+    now=st.integers(-30, 60),
+    fresh=st.booleans(),
+    required=st.booleans(),
+)
+def test_an_alert_always_rests_on_something_seen_after_the_due_time(
+    taken_from, taken_to, basis, status, now, fresh, required
+) -> None:
     def moment(minutes: int | None) -> datetime | None:
         return None if minutes is None else DUE + timedelta(minutes=minutes)
 
-    answer = verdict(START, 10, taken_from=moment(taken_from), taken_to=moment(taken_to), basis=basis, status=status, now=moment(now),
-                     source_fresh=fresh, required=required)
+    answer = verdict(
+        START,
+        10,
+        taken_from=moment(taken_from),
+        taken_to=moment(taken_to),
+        basis=basis,
+        status=status,
+        now=moment(now),
+        source_fresh=fresh,
+        required=required,
+    )
     if answer.verdict in ALERTS:
         assert required and now > 0 and basis != "none"
     if answer.verdict == "missing":
@@ -55,7 +82,16 @@ def test_an_alert_always_rests_on_something_seen_after_the_due_time(taken_from, 
 
 def test_a_moment_without_time_zone_is_refused() -> None:
     with pytest.raises(BadInput, match="now has no time zone"):
-        verdict(START, 10, taken_from=None, taken_to=None, basis="", status="not taken", now=datetime(2026, 11, 23, 9), source_fresh=True)
+        verdict(
+            START,
+            10,
+            taken_from=None,
+            taken_to=None,
+            basis="",
+            status="not taken",
+            now=datetime(2026, 11, 23, 9),
+            source_fresh=True,
+        )
 
 
 def test_an_unknown_status_is_refused() -> None:

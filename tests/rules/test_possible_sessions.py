@@ -10,8 +10,16 @@ from hypothesis import strategies as st
 from cme.rules.finding import Enrolment, PupilRecord
 from cme.rules.lateness import lateness
 from cme.rules.marks import SessionMark
-from cme.rules.possible_sessions import (attendance, category_of, compulsory_from, compulsory_until, expected, first_day, last_day,
-                                         one_mark_a_session)
+from cme.rules.possible_sessions import (
+    attendance,
+    category_of,
+    compulsory_from,
+    compulsory_until,
+    expected,
+    first_day,
+    last_day,
+    one_mark_a_session,
+)
 from cme.rules.rates import rates
 
 DAY = date(2025, 11, 17)
@@ -62,9 +70,25 @@ def test_a_dual_registered_pupil_is_judged_by_the_six_sessions_expected_here(boo
 
 def test_outside_the_pattern_only_attendance_counts(book) -> None:
     mornings = frozenset((weekday, "AM") for weekday in range(1, 6))
-    pupil = attendance(record((DAY, "AM", "N"), (DAY, "PM", "N"), (DAY + timedelta(1), "AM", "-"), (DAY + timedelta(1), "PM", "-"),
-                              (DAY + timedelta(2), "PM", "B"), (DAY + timedelta(3), "PM", "U"), expected=mornings), DAY + timedelta(4), book)
-    assert [(len(d.sessions), len(d.unmarked), len(d.not_possible)) for d in pupil.days] == [(1, 0, 0), (0, 1, 0), (1, 0, 0), (0, 0, 0)]
+    pupil = attendance(
+        record(
+            (DAY, "AM", "N"),
+            (DAY, "PM", "N"),
+            (DAY + timedelta(1), "AM", "-"),
+            (DAY + timedelta(1), "PM", "-"),
+            (DAY + timedelta(2), "PM", "B"),
+            (DAY + timedelta(3), "PM", "U"),
+            expected=mornings,
+        ),
+        DAY + timedelta(4),
+        book,
+    )
+    assert [(len(d.sessions), len(d.unmarked), len(d.not_possible)) for d in pupil.days] == [
+        (1, 0, 0),
+        (0, 1, 0),
+        (1, 0, 0),
+        (0, 0, 0),
+    ]
     assert expected(pupil.record.enrolment, DAY, "AM") and not expected(pupil.record.enrolment, DAY, "PM")
 
 
@@ -80,8 +104,21 @@ def test_a_code_not_valid_on_its_day_counts_as_no_mark(book) -> None:
     assert pupil.days[0].sessions == () and len(pupil.days[0].unmarked) == 2
 
 
-@pytest.mark.parametrize(("codes", "kept"), [(("-", "N"), "N"), (("N", "/"), "/"), (("N", "I"), "N"), (("D", "I"), "I"), (("#", "D"), "D"),
-                                            (("", "-"), "-"), (("G", "O"), "G"), (("B", "L"), "L"), (("-", "#"), "#"), (("",), "-")])
+@pytest.mark.parametrize(
+    ("codes", "kept"),
+    [
+        (("-", "N"), "N"),
+        (("N", "/"), "/"),
+        (("N", "I"), "N"),
+        (("D", "I"), "I"),
+        (("#", "D"), "D"),
+        (("", "-"), "-"),
+        (("G", "O"), "G"),
+        (("B", "L"), "L"),
+        (("-", "#"), "#"),
+        (("",), "-"),
+    ],
+)
 def test_of_two_marks_for_one_session_one_is_kept_whatever_their_order(book, codes, kept) -> None:
     for order in permutations(codes):
         assert [mark.code for mark in one_mark_a_session([SessionMark(DAY, "AM", code) for code in order], book.codes)] == [kept]

@@ -21,16 +21,42 @@ def year(*terms: tuple[date, date, date, date]) -> SchoolCalendar:
                                 zip(("autumn", "spring", "summer"), terms)), bank_holidays=BANK)
 
 
-@pytest.mark.parametrize(("calendar", "autumn", "spring", "summer"), [
-    (year((days(2025, 9, 1), days(2025, 10, 27), days(2025, 10, 31), days(2025, 12, 19)),
-          (days(2026, 1, 5), days(2026, 2, 16), days(2026, 2, 20), days(2026, 3, 27)),
-          (days(2026, 4, 13), days(2026, 5, 25), days(2026, 5, 29), days(2026, 7, 20))), 75, 55, 65),
-    (year((days(2024, 9, 2), days(2024, 10, 28), days(2024, 11, 1), days(2024, 12, 20)),
-          (days(2025, 1, 6), days(2025, 2, 17), days(2025, 2, 21), days(2025, 4, 11)),
-          (days(2025, 4, 28), days(2025, 5, 26), days(2025, 5, 30), days(2025, 7, 21))), None, None, None),
-    (year((days(2023, 9, 4), days(2023, 10, 30), days(2023, 11, 3), days(2023, 12, 22)),
-          (days(2024, 1, 8), days(2024, 2, 12), days(2024, 2, 16), days(2024, 3, 22)),
-          (days(2024, 4, 8), days(2024, 5, 27), days(2024, 5, 31), days(2024, 7, 22))), None, None, None)], ids=["2025/26", "2024/25", "2023/24"])
+@pytest.mark.parametrize(
+    ("calendar", "autumn", "spring", "summer"),
+    [
+        (
+            year(
+                (days(2025, 9, 1), days(2025, 10, 27), days(2025, 10, 31), days(2025, 12, 19)),
+                (days(2026, 1, 5), days(2026, 2, 16), days(2026, 2, 20), days(2026, 3, 27)),
+                (days(2026, 4, 13), days(2026, 5, 25), days(2026, 5, 29), days(2026, 7, 20)),
+            ),
+            75,
+            55,
+            65,
+        ),
+        (
+            year(
+                (days(2024, 9, 2), days(2024, 10, 28), days(2024, 11, 1), days(2024, 12, 20)),
+                (days(2025, 1, 6), days(2025, 2, 17), days(2025, 2, 21), days(2025, 4, 11)),
+                (days(2025, 4, 28), days(2025, 5, 26), days(2025, 5, 30), days(2025, 7, 21)),
+            ),
+            None,
+            None,
+            None,
+        ),
+        (
+            year(
+                (days(2023, 9, 4), days(2023, 10, 30), days(2023, 11, 3), days(2023, 12, 22)),
+                (days(2024, 1, 8), days(2024, 2, 12), days(2024, 2, 16), days(2024, 3, 22)),
+                (days(2024, 4, 8), days(2024, 5, 27), days(2024, 5, 31), days(2024, 7, 22)),
+            ),
+            None,
+            None,
+            None,
+        ),
+    ],
+    ids=["2025/26", "2024/25", "2023/24"],
+)
 def test_birmingham_publishes_195_days_in_each_of_three_years(calendar, autumn, spring, summer) -> None:
     counts = [calendar.count(term.first, term.last) for term in calendar.terms]
     assert sum(counts) == 195
@@ -49,10 +75,20 @@ def test_five_school_days_after_a_friday_before_half_term(school) -> None:
     assert school.add_school_days(date(2025, 10, 24), 5) == date(2025, 11, 10)      # 3 November is INSET
 
 
-@pytest.mark.parametrize(("day", "is_one", "why"), [
-    (date(2026, 11, 23), True, "an ordinary Monday"), (date(2026, 11, 22), False, "Sunday"), (date(2025, 10, 29), False, "half-term"),
-    (date(2025, 11, 3), False, "INSET"), (date(2026, 5, 4), False, "bank holiday"), (date(2025, 12, 19), True, "last day of term"),
-    (date(2025, 12, 22), False, "Christmas"), (date(2026, 8, 12), False, "summer"), (date(2026, 10, 23), True, "before half-term")])
+@pytest.mark.parametrize(
+    ("day", "is_one", "why"),
+    [
+        (date(2026, 11, 23), True, "an ordinary Monday"),
+        (date(2026, 11, 22), False, "Sunday"),
+        (date(2025, 10, 29), False, "half-term"),
+        (date(2025, 11, 3), False, "INSET"),
+        (date(2026, 5, 4), False, "bank holiday"),
+        (date(2025, 12, 19), True, "last day of term"),
+        (date(2025, 12, 22), False, "Christmas"),
+        (date(2026, 8, 12), False, "summer"),
+        (date(2026, 10, 23), True, "before half-term"),
+    ],
+)
 def test_a_day_is_a_school_day_or_not(school, day, is_one, why) -> None:
     assert school.is_school_day(day) is is_one, why
 
@@ -93,7 +129,9 @@ def test_breaks_are_counted_in_calendar_days(school) -> None:
 
 
 def test_a_calendar_without_school_days_says_so() -> None:
-    empty = SchoolCalendar((Term("autumn", date(2025, 9, 6), date(2025, 9, 7)), Term("autumn", date(2026, 9, 5), date(2026, 9, 6))))
+    empty = SchoolCalendar(
+        (Term("autumn", date(2025, 9, 6), date(2025, 9, 7)), Term("autumn", date(2026, 9, 5), date(2026, 9, 6)))
+    )
     with pytest.raises(NoSchoolDay, match="no school day within 400 days of 10 September 2025"):
         empty.next_school_day(date(2025, 9, 10))
 

@@ -12,7 +12,9 @@ from cme.rules.judge import judge
 from cme.rules.marks import SessionMark
 from cme.rules.screen import SESSIONS, Legend, screen
 
-MANY = settings(max_examples=int(os.environ.get("CME_HISTORIES", "300")) // 3, deadline=None, suppress_health_check=list(HealthCheck))
+MANY = settings(
+    max_examples=int(os.environ.get("CME_HISTORIES", "300")) // 3, deadline=None, suppress_health_check=list(HealthCheck)
+)
 ENROLMENTS = (Enrolment(date(2024, 1, 1)), Enrolment(date(2024, 1, 1), left=date(2026, 6, 30)), Enrolment(date(2026, 6, 10)),
               Enrolment(date(2024, 1, 1), born=date(2010, 5, 1)), Enrolment(date(2024, 1, 1), born=date(2021, 6, 1)),
               Enrolment(date(2024, 1, 1), left=date(2026, 9, 1)),
@@ -27,7 +29,14 @@ def populations(draw):
     days = [edge + timedelta(days=n - back) for n in range(draw(st.integers(5, 60)))]
     pupils = draw(st.integers(1, 12))
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
-    return days, pupils, rng, draw(st.sampled_from(days + [days[-1] + timedelta(days=30)])), draw(st.integers(1, 12)), draw(st.integers(1, 12))
+    return (
+        days,
+        pupils,
+        rng,
+        draw(st.sampled_from(days + [days[-1] + timedelta(days=30)])),
+        draw(st.integers(1, 12)),
+        draw(st.integers(1, 12)),
+    )
 
 
 @MANY
@@ -63,7 +72,9 @@ def test_the_bytes_of_a_register_become_numbers_and_unknown_ones_no_mark(book) -
 
 
 def test_a_school_without_pupils_or_days_has_no_candidates(book) -> None:
-    assert screen(np.zeros((3, 2, 0), dtype=np.uint8), [date(2026, 11, d) for d in (2, 3, 4)], [], date(2026, 11, 4), book).shape == (0,)
+    assert screen(
+        np.zeros((3, 2, 0), dtype=np.uint8), [date(2026, 11, d) for d in (2, 3, 4)], [], date(2026, 11, 4), book
+    ).shape == (0,)
     assert not screen(np.zeros((0, 2, 2), dtype=np.uint8), [], [Enrolment(date(2026, 9, 1))] * 2, date(2026, 11, 4), book).any()
 
 

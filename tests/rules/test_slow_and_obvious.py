@@ -28,14 +28,63 @@ ONE = timedelta(days=1)
 TERMS = [("2025-09-01", "2025-10-24"), ("2025-11-03", "2025-12-19"), ("2026-01-05", "2026-02-13"), ("2026-02-23", "2026-03-27"),
          ("2026-04-13", "2026-05-22"), ("2026-06-01", "2026-07-20"), ("2026-09-01", "2026-10-23"), ("2026-11-02", "2026-12-18"),
          ("2027-01-04", "2027-02-12"), ("2027-02-22", "2027-03-25"), ("2027-04-12", "2027-05-28"), ("2027-06-07", "2027-07-21")]
-SHUT = {date.fromisoformat(d) for d in ("2025-09-01", "2025-11-03", "2026-01-05", "2026-04-13", "2026-07-20", "2026-05-04", "2026-09-01",
-                                        "2026-11-02", "2027-01-04", "2027-04-12", "2027-07-21", "2027-05-03")}
-SCHOOL_DAYS = sorted(d for first, last in TERMS for n in range(200) if (d := date.fromisoformat(first) + n * ONE) <= date.fromisoformat(last)
-                     and d.isoweekday() < 6 and d not in SHUT)
+SHUT = {
+    date.fromisoformat(d)
+    for d in (
+        "2025-09-01",
+        "2025-11-03",
+        "2026-01-05",
+        "2026-04-13",
+        "2026-07-20",
+        "2026-05-04",
+        "2026-09-01",
+        "2026-11-02",
+        "2027-01-04",
+        "2027-04-12",
+        "2027-07-21",
+        "2027-05-03",
+    )
+}
+SCHOOL_DAYS = sorted(
+    d
+    for first, last in TERMS
+    for n in range(200)
+    if (d := date.fromisoformat(first) + n * ONE) <= date.fromisoformat(last) and d.isoweekday() < 6 and d not in SHUT
+)
 FIRST, LAST = date(2026, 4, 20), date(2026, 12, 18)      # where histories lie: the end of one school year, the start of the next
 USUAL = [d for d in SCHOOL_DAYS if FIRST <= d <= LAST]
-PAIRS = ["/ \\", "N N", "O O", "G G", "U U", "I I", "D D", "- -", "# #", "/ N", "N \\", "N -", "- O", "D N", "N C2", "I M", "U \\",
-         "B N", "L K", "Y4 Y4", "X X", "I D", "N I", "E E", "Z Z", "H N", "P W", "C C1", "S T", "N U"]
+PAIRS = [
+    "/ \\",
+    "N N",
+    "O O",
+    "G G",
+    "U U",
+    "I I",
+    "D D",
+    "- -",
+    "# #",
+    "/ N",
+    "N \\",
+    "N -",
+    "- O",
+    "D N",
+    "N C2",
+    "I M",
+    "U \\",
+    "B N",
+    "L K",
+    "Y4 Y4",
+    "X X",
+    "I D",
+    "N I",
+    "E E",
+    "Z Z",
+    "H N",
+    "P W",
+    "C C1",
+    "S T",
+    "N U",
+]
 
 
 @st.composite
@@ -57,7 +106,12 @@ def histories(draw) -> tuple[PupilRecord, date]:
         born=draw(st.none() | st.sampled_from([date(2012, 5, 1), date(2010, 5, 1), date(2010, 9, 1), date(2021, 6, 1)])),
         expected=draw(st.none() | st.none() | weekdays))
     listed = [SessionMark(day, s, code) for (day, s), code in marks.items()]
-    return PupilRecord(7, enrolment, tuple(draw(st.permutations(listed)) if draw(st.booleans()) and len(listed) < 40 else sorted(listed))), as_of
+    return (
+        PupilRecord(
+            7, enrolment, tuple(draw(st.permutations(listed)) if draw(st.booleans()) and len(listed) < 40 else sorted(listed))
+        ),
+        as_of,
+    )
 
 
 def year_of(day: date) -> date:
@@ -70,13 +124,19 @@ class Slow:
     def __init__(self, record: PupilRecord, as_of: date) -> None:
         e = record.enrolment
         self.as_of, self.enrolment, self.year = as_of, e, year_of(as_of)
-        ages = {date(2012, 5, 1): (date(2017, 8, 31), date(2028, 6, 30)), date(2010, 5, 1): (date(2015, 8, 31), date(2026, 6, 26)),
-                date(2010, 9, 1): (date(2015, 12, 31), date(2027, 6, 25)), date(2021, 6, 1): (date(2026, 8, 31), date(2037, 6, 26)),
-                None: (date.min, date.max)}
+        ages = {
+            date(2012, 5, 1): (date(2017, 8, 31), date(2028, 6, 30)),
+            date(2010, 5, 1): (date(2015, 8, 31), date(2026, 6, 26)),
+            date(2010, 9, 1): (date(2015, 12, 31), date(2027, 6, 25)),
+            date(2021, 6, 1): (date(2026, 8, 31), date(2037, 6, 26)),
+            None: (date.min, date.max),
+        }
         youngest, oldest = ages[e.born]
         self.roll = [m for m in sorted(record.marks) if e.admitted <= m.day <= as_of and (e.left is None or m.day <= e.left)]
         of_age = [m for m in self.roll if youngest <= m.day <= oldest]
-        self.counted = [m for m in of_age if m.code in ATTENDED or e.expected is None or (m.day.isoweekday(), m.session) in e.expected]
+        self.counted = [
+            m for m in of_age if m.code in ATTENDED or e.expected is None or (m.day.isoweekday(), m.session) in e.expected
+        ]
         self.days = sorted({m.day for m in self.counted})
 
     def on(self, day: date) -> list[str]:
@@ -172,24 +232,47 @@ class Slow:
         opens = min(d for d in SCHOOL_DAYS if d > last)
         codes = self.on(last) if last in self.days else []
         gap = (opens - last).days - 1
-        if gap < needed or not codes or codes[-1] not in "GNO" or (self.enrolment.left is not None and self.enrolment.left < opens):
+        if (
+            gap < needed
+            or not codes
+            or codes[-1] not in "GNO"
+            or (self.enrolment.left is not None and self.enrolment.left < opens)
+        ):
             return []
         return [(last, last, gap)]
 
     def all(self, n: dict[str, int]) -> dict[str, list[tuple]]:
-        return {"continuous_absence": self.runs(UNAUTHORISED, n["continuous_absence"]),
-                "cumulative_absence": self.together(UNAUTHORISED, n["cumulative_absence"]),
-                "referral_days": self.runs(set("GNO"), n["referral_days"]),
-                "rolling_absence": self.rolling(UNAUTHORISED, n["rolling_absence"], 60),
-                "unresolved_n": self.unresolved(n["unresolved_n"]), "not_seen": self.not_seen(n["not_seen"]),
-                "holiday_sweep": self.sweep(n["holiday_sweep"]), "severe_absence": self.rate(n["severe_absence"]),
-                "persistent_absence": self.rate(n["persistent_absence"]), "sickness_in_a_row": self.runs({"I"}, n["sickness_return"]),
-                "sickness_together": self.together({"I"}, n["sickness_return"]),
-                "ten_sessions": self.ten_sessions(n["ten_sessions"], 10), "twenty_day_evidence": self.twenty(n["twenty_day_evidence"])}
+        return {
+            "continuous_absence": self.runs(UNAUTHORISED, n["continuous_absence"]),
+            "cumulative_absence": self.together(UNAUTHORISED, n["cumulative_absence"]),
+            "referral_days": self.runs(set("GNO"), n["referral_days"]),
+            "rolling_absence": self.rolling(UNAUTHORISED, n["rolling_absence"], 60),
+            "unresolved_n": self.unresolved(n["unresolved_n"]),
+            "not_seen": self.not_seen(n["not_seen"]),
+            "holiday_sweep": self.sweep(n["holiday_sweep"]),
+            "severe_absence": self.rate(n["severe_absence"]),
+            "persistent_absence": self.rate(n["persistent_absence"]),
+            "sickness_in_a_row": self.runs({"I"}, n["sickness_return"]),
+            "sickness_together": self.together({"I"}, n["sickness_return"]),
+            "ten_sessions": self.ten_sessions(n["ten_sessions"], 10),
+            "twenty_day_evidence": self.twenty(n["twenty_day_evidence"]),
+        }
 
 
-NAMES = ("continuous_absence", "cumulative_absence", "referral_days", "rolling_absence", "unresolved_n", "not_seen", "holiday_sweep",
-         "severe_absence", "persistent_absence", "sickness_return", "ten_sessions", "twenty_day_evidence")
+NAMES = (
+    "continuous_absence",
+    "cumulative_absence",
+    "referral_days",
+    "rolling_absence",
+    "unresolved_n",
+    "not_seen",
+    "holiday_sweep",
+    "severe_absence",
+    "persistent_absence",
+    "sickness_return",
+    "ten_sessions",
+    "twenty_day_evidence",
+)
 NUMBERS = st.just({}) | st.fixed_dictionaries({}, optional={name: st.integers(1, 12) for name in NAMES})
 
 

@@ -49,7 +49,9 @@ class RuleBook:
         """
         of_name = [n for n in self.numbers if n.name == name]
         if not of_name:
-            raise BadInput(f"the rule book holds no number called {name!r}: add it to statutory.yaml, school.yaml or the authority's file")
+            raise BadInput(
+                f"the rule book holds no number called {name!r}: add it to statutory.yaml, school.yaml or the authority's file"
+            )
         return max((n for n in of_name if n.valid_from <= day), key=lambda n: n.valid_from, default=None)
 
     def with_value(self, name: str, value: int) -> "RuleBook":

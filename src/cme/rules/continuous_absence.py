@@ -1,8 +1,9 @@
 """Continuous absence: whole school days in a row missed without permission.
 
 A day counts when every session that was possible for the pupil bears one of the number's codes (G, N, O and U for the
-attendance return: N and O are one run, because N must become O). A day with none possible (weekend, holiday, INSET, D, Q, Y1-Y7, #)
-or without a mark neither counts nor ends the run. Any other day ends it: one attended session, or one with permission.
+attendance return: N and O are one run, because N must become O). A day with none possible (weekend, holiday, INSET, D, Q,
+Y1-Y7, #) or without a mark neither counts nor ends the run. Any other day ends it: one attended session, or one with
+permission.
 Source: SI 2024/208 reg 13; Working together to improve school attendance (2026): attendance return.
 """
 
@@ -97,6 +98,10 @@ def _reason(run: Run, number: Number, as_of: date) -> str:
     last = run.days[-1].day
     end = (f"ended by {run.ended_by.code} on {on(run.ended_by.day)} {run.ended_by.session}" if run.ended_by
            else f"not ended by {on(as_of)}")
-    return (f"{plural(len(run.days), 'school day')} in a row missed without permission, from {on(run.days[0].day)} to {on(last)}, {end}: "
-            f"all {plural(len(run.marks), 'possible session')} marked {tally(run.marks)}, {plural(run.sessions, 'session')} in a row; "
-            f"{len(run.days)} >= {number.value}{unmarked(run.unmarked)}.")
+    return (
+        f"{plural(len(run.days), 'school day')} in a row missed without permission, "
+        f"from {on(run.days[0].day)} to {on(last)}, {end}: "
+        f"all {plural(len(run.marks), 'possible session')} marked {tally(run.marks)}, "
+        f"{plural(run.sessions, 'session')} in a row; "
+        f"{len(run.days)} >= {number.value}{unmarked(run.unmarked)}."
+    )

@@ -64,8 +64,11 @@ def _finding(rule: str, pupil: Attendance, number: Number, counted: list[Possibl
     marks = tuple(mark for day in counted for mark in day.sessions if mark.code in number.codes)
     whole = sum(day.missed(number.codes) for day in counted)
     half = sum(day.halves(number.codes) for day in counted if not day.missed(number.codes))
-    reason = (f"{halves(total)} school days missed without permission {where}: {plural(whole, 'whole day')} and {plural(half, 'half day')} "
-              f"({plural(len(marks), 'session')}: {tally(marks)}), {whole} + {half}/2 >= {number.value}{unmarked(gaps)}.")
+    reason = (
+        f"{halves(total)} school days missed without permission {where}: "
+        f"{plural(whole, 'whole day')} and {plural(half, 'half day')} "
+        f"({plural(len(marks), 'session')}: {tally(marks)}), {whole} + {half}/2 >= {number.value}{unmarked(gaps)}."
+    )
     return Finding(rule=rule, rule_version=number.version, as_of=pupil.as_of, reached_on=reached, episode_start=start,
                    count=total // 2, threshold=number.value, unit=number.unit, reason=reason, source=number.source, marks=marks,
                    opens_case=opens_case)

@@ -36,8 +36,10 @@ def upn(text: str) -> str:
     if len(token) != 13:
         raise BadIdentifier(f"the UPN has {len(token)} characters, not 13; compare it with the admission register")
     if not token.isascii() or not _UPN.fullmatch(token):
-        raise BadIdentifier("the UPN is not a letter, eleven digits and a digit (or, if temporary, a letter), without I, O and S; "
-                            "compare it with the admission register")
+        raise BadIdentifier(
+            "the UPN is not a letter, eleven digits and a digit (or, if temporary, a letter), without I, O and S; "
+            "compare it with the admission register"
+        )
     if upn_check_letter(token[1:]) != token[0]:
         raise BadIdentifier("the UPN's first letter does not fit its digits, so at least one character is wrong; "
                             "compare it with the admission register")
@@ -53,7 +55,9 @@ def laestab(text: str) -> str:
     """``text`` as ``LLL/EEEE``: the authority's three digits and the establishment's four. Raises BadIdentifier."""
     found = _LAESTAB.fullmatch(text.strip()) if text.isascii() else None
     if not found:
-        raise BadIdentifier(f"{text!r} is not a LAESTAB; write three digits for the authority and four for the school, as in 330/1999")
+        raise BadIdentifier(
+            f"{text!r} is not a LAESTAB; write three digits for the authority and four for the school, as in 330/1999"
+        )
     if found[1] == "000":
         raise BadIdentifier(f"{text!r} is not a LAESTAB: no authority has the number 000; correct the first three digits")
     return f"{found[1]}/{found[2]}"
@@ -63,5 +67,7 @@ def urn(text: str) -> str:
     """``text`` as a URN of six digits. Raises BadIdentifier."""
     token = text.strip()
     if not token.isascii() or not _URN.fullmatch(token):
-        raise BadIdentifier(f"{text!r} is not a URN; write the six digits of the school's record in Get Information about Schools")
+        raise BadIdentifier(
+            f"{text!r} is not a URN; write the six digits of the school's record in Get Information about Schools"
+        )
     return token

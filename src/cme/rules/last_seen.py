@@ -54,7 +54,7 @@ def _words(last: LastSeen) -> str:
 
 
 def not_seen(pupil: Attendance, book: RuleBook) -> tuple[Finding, ...]:
-    """At most one finding: so many calendar days since the child was last seen, with an absence since (holidays alone are none)."""
+    """At most one finding: so many calendar days since the child was last seen, with an absence since (a holiday is none)."""
     number, last = book.number(NOT_SEEN, pupil.as_of), last_seen(pupil, book)
     left = pupil.record.enrolment.left
     if number is None or last.days < number.value or not last.absences or (left is not None and left < pupil.as_of):
@@ -82,7 +82,24 @@ def holiday_sweep(pupil: Attendance, book: RuleBook) -> tuple[Finding, ...]:
     if left is not None and left < opens:
         return ()
     marks = tuple(mark for mark in sessions if mark.code in number.codes)
-    reason = (f"Absent without permission on {on(last_day)} ({tally(marks)}), the last school day before {gap} calendar days without school "
-              f"(open again on {on(opens)}), {gap} >= {number.value}; {_words(last_seen(pupil, book))}.")
-    return (Finding(rule=SWEEP, rule_version=number.version, as_of=pupil.as_of, reached_on=last_day, episode_start=last_day, count=gap,
-                    threshold=number.value, unit=number.unit, reason=reason, source=number.source, marks=marks, opens_case=False),)
+    reason = (
+        f"Absent without permission on {on(last_day)} ({tally(marks)}), "
+        f"the last school day before {gap} calendar days without school "
+        f"(open again on {on(opens)}), {gap} >= {number.value}; {_words(last_seen(pupil, book))}."
+    )
+    return (
+        Finding(
+            rule=SWEEP,
+            rule_version=number.version,
+            as_of=pupil.as_of,
+            reached_on=last_day,
+            episode_start=last_day,
+            count=gap,
+            threshold=number.value,
+            unit=number.unit,
+            reason=reason,
+            source=number.source,
+            marks=marks,
+            opens_case=False,
+        ),
+    )

@@ -79,12 +79,27 @@ def _finding(pupil: Attendance, book: RuleBook, rule: str) -> tuple[Finding, ...
         return ()
     absent = tuple(m for day in year for m in day.sessions if book.codes.category(m.code, m.day).absent)
     possible, percent = total.possible, number.value
-    reason = (f"{total.absent} of {possible} possible sessions missed ({total.tenths} per cent: {tally(absent)}; "
-              f"{total.authorised} with and {total.unauthorised} without permission) from {on(pupil.year_start)} to {on(pupil.as_of)}: "
-              f"100 x {total.absent} = {100 * total.absent} >= {percent} x {possible} = {percent * possible}.")
-    return (Finding(rule=rule, rule_version=number.version, as_of=pupil.as_of, reached_on=_since(year, absent, number),
-                    episode_start=pupil.year_start, count=total.absent, threshold=total.least(percent), unit="sessions", reason=reason,
-                    source=number.source, marks=absent, opens_case=False),)
+    reason = (
+        f"{total.absent} of {possible} possible sessions missed ({total.tenths} per cent: {tally(absent)}; "
+        f"{total.authorised} with and {total.unauthorised} without permission) from {on(pupil.year_start)} to {on(pupil.as_of)}: "
+        f"100 x {total.absent} = {100 * total.absent} >= {percent} x {possible} = {percent * possible}."
+    )
+    return (
+        Finding(
+            rule=rule,
+            rule_version=number.version,
+            as_of=pupil.as_of,
+            reached_on=_since(year, absent, number),
+            episode_start=pupil.year_start,
+            count=total.absent,
+            threshold=total.least(percent),
+            unit="sessions",
+            reason=reason,
+            source=number.source,
+            marks=absent,
+            opens_case=False,
+        ),
+    )
 
 
 def _since(year: tuple[PossibleDay, ...], absent: tuple[SessionMark, ...], number: Number) -> date:

@@ -1,7 +1,7 @@
 """The population screen: which pupils can have a finding that opens a case, over all marks at once.
 
 The screen works on numbers of codes in one array (days, 2 sessions, pupils); each pupil it names is then judged by the readable
-rules (``judge``), which also give the evidence. It never misses a pupil whom those rules would find: a property test compares them.
+rules (``judge``), which also give the evidence. It never misses a pupil whom those rules would find: a test compares them.
 Only ``continuous_absence`` and ``cumulative_absence`` open cases by themselves, so only these two are screened.
 """
 
@@ -98,7 +98,10 @@ class _Tables:
         self._codes, self._legend = book.codes, Legend.of(book.codes)
         self._edges = sorted({edge for code in book.codes.codes for edge in (code.valid_from, code.valid_to)})
         self._by_span: dict[int, Flags] = {}
-        counted = ((_CONTINUOUS, book.number(continuous_absence.RULE, as_of)), (_CUMULATIVE, book.number(cumulative_absence.RULE, as_of)))
+        counted = (
+            (_CONTINUOUS, book.number(continuous_absence.RULE, as_of)),
+            (_CUMULATIVE, book.number(cumulative_absence.RULE, as_of)),
+        )
         self._counted = [(bit, number.codes) for bit, number in counted if number is not None]
 
     def of(self, day: date) -> Flags:
@@ -120,8 +123,17 @@ class _Patterns:
 
     def __init__(self, enrolments: Sequence[Enrolment]) -> None:
         self._any = any(e.expected is not None for e in enrolments)
-        self._off = {(weekday, session): np.array([e.expected is not None and (weekday, session) not in e.expected for e in enrolments])
-                     for weekday in range(1, 8) for session in SESSIONS} if self._any else {}
+        self._off = (
+            {
+                (weekday, session): np.array(
+                    [e.expected is not None and (weekday, session) not in e.expected for e in enrolments]
+                )
+                for weekday in range(1, 8)
+                for session in SESSIONS
+            }
+            if self._any
+            else {}
+        )
 
     def kept(self, flags: Flags, day: date, session: str) -> Flags:
         if not self._any:

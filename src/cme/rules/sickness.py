@@ -24,13 +24,25 @@ def sickness_in_a_row(pupil: Attendance, book: RuleBook) -> tuple[Finding, ...]:
     if number is None:
         return ()
     return tuple(
-        Finding(rule=IN_A_ROW, rule_version=number.version, as_of=pupil.as_of, reached_on=run.days[number.value - 1].day,
-                episode_start=run.days[0].day, count=len(run.days), threshold=number.value, unit=number.unit,
-                reason=f"Sickness return {_PROPOSED}: {len(run.days)} school days of illness in a row from {on(run.days[0].day)} to "
-                       f"{on(run.days[-1].day)} ({plural(len(run.marks), 'session')} marked I), "
-                       f"{len(run.days)} >= {number.value}{unmarked(run.unmarked)}.",
-                source=number.source, marks=run.marks, opens_case=False)
-        for run in in_question(runs(pupil.days, number.codes), pupil) if len(run.days) >= number.value)
+        Finding(
+            rule=IN_A_ROW,
+            rule_version=number.version,
+            as_of=pupil.as_of,
+            reached_on=run.days[number.value - 1].day,
+            episode_start=run.days[0].day,
+            count=len(run.days),
+            threshold=number.value,
+            unit=number.unit,
+            reason=f"Sickness return {_PROPOSED}: {len(run.days)} school days of illness in a row from {on(run.days[0].day)} to "
+            f"{on(run.days[-1].day)} ({plural(len(run.marks), 'session')} marked I), "
+            f"{len(run.days)} >= {number.value}{unmarked(run.unmarked)}.",
+            source=number.source,
+            marks=run.marks,
+            opens_case=False,
+        )
+        for run in in_question(runs(pupil.days, number.codes), pupil)
+        if len(run.days) >= number.value
+    )
 
 
 def sickness_together(pupil: Attendance, book: RuleBook) -> tuple[Finding, ...]:
@@ -46,11 +58,27 @@ def sickness_together(pupil: Attendance, book: RuleBook) -> tuple[Finding, ...]:
     if reached is None:
         return ()
     marks = tuple(m for day in pupil.this_year for m in day.sessions if m.code in number.codes)
-    reason = (f"Sickness return {_PROPOSED}: {halves(total)} school days of illness together from {on(pupil.year_start)} to {on(pupil.as_of)} "
-              f"({plural(len(marks), 'session')} marked I), {halves(total)} >= {number.value}.")
-    return (Finding(rule=TOGETHER, rule_version=number.version, as_of=pupil.as_of, reached_on=reached, episode_start=pupil.year_start,
-                    count=total // 2, threshold=number.value, unit=number.unit, reason=reason, source=number.source, marks=marks,
-                    opens_case=False),)
+    reason = (
+        f"Sickness return {_PROPOSED}: {halves(total)} school days of illness together "
+        f"from {on(pupil.year_start)} to {on(pupil.as_of)} "
+        f"({plural(len(marks), 'session')} marked I), {halves(total)} >= {number.value}."
+    )
+    return (
+        Finding(
+            rule=TOGETHER,
+            rule_version=number.version,
+            as_of=pupil.as_of,
+            reached_on=reached,
+            episode_start=pupil.year_start,
+            count=total // 2,
+            threshold=number.value,
+            unit=number.unit,
+            reason=reason,
+            source=number.source,
+            marks=marks,
+            opens_case=False,
+        ),
+    )
 
 
 def by_forecast(first: date, until: date, as_of: date, book: RuleBook) -> Finding | None:
@@ -62,7 +90,10 @@ def by_forecast(first: date, until: date, as_of: date, book: RuleBook) -> Findin
     expected = book.calendar.count(first, until)
     if number is None or expected < number.value:
         return None
-    reason = (f"Sickness return {_PROPOSED}: an illness from {on(first)}, expected to last until {on(until)}, covers {expected} school days, "
-              f"{expected} >= {number.value}.")
+    reason = (
+        f"Sickness return {_PROPOSED}: an illness from {on(first)}, expected to last until {on(until)}, "
+        f"covers {expected} school days, "
+        f"{expected} >= {number.value}."
+    )
     return Finding(rule=FORECAST, rule_version=number.version, as_of=as_of, reached_on=as_of, episode_start=first, count=expected,
                    threshold=number.value, unit=number.unit, reason=reason, source=number.source, marks=(), opens_case=False)

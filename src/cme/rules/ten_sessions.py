@@ -37,12 +37,27 @@ def ten_sessions(pupil: Attendance, book: RuleBook) -> tuple[Finding, ...]:
         window = tuple(mark for mark in missed[:end + 1] if weeks[monday(mark.day)] >= first_week)
         if len(window) >= number.value:
             spanned = weeks[monday(last.day)] - weeks[monday(window[0].day)] + 1
-            reason = (f"{plural(len(window), 'unauthorised session')} ({tally(window)}) within {plural(spanned, 'school week')}, from "
-                      f"{on(window[0].day)} to {on(last.day)}: {len(window)} >= {number.value} and {spanned} <= {number.window}; "
-                      "for staff only, and N must be settled before any action.")
-            return (Finding(rule=RULE, rule_version=number.version, as_of=pupil.as_of, reached_on=last.day, episode_start=window[0].day,
-                            count=len(window), threshold=number.value, unit=number.unit, reason=reason, source=number.source,
-                            marks=window, opens_case=False),)
+            reason = (
+                f"{plural(len(window), 'unauthorised session')} ({tally(window)}) within {plural(spanned, 'school week')}, from "
+                f"{on(window[0].day)} to {on(last.day)}: {len(window)} >= {number.value} and {spanned} <= {number.window}; "
+                "for staff only, and N must be settled before any action."
+            )
+            return (
+                Finding(
+                    rule=RULE,
+                    rule_version=number.version,
+                    as_of=pupil.as_of,
+                    reached_on=last.day,
+                    episode_start=window[0].day,
+                    count=len(window),
+                    threshold=number.value,
+                    unit=number.unit,
+                    reason=reason,
+                    source=number.source,
+                    marks=window,
+                    opens_case=False,
+                ),
+            )
     return ()
 
 

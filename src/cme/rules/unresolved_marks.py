@@ -21,7 +21,9 @@ def due(pupil: Attendance, book: RuleBook) -> list[tuple[date, SessionMark]]:
     number = book.number(RULE, pupil.as_of)
     if number is None:
         return []
-    return sorted((book.calendar.add_school_days(mark.day, number.value), mark) for mark in pupil.marks if mark.code in number.codes)
+    return sorted(
+        (book.calendar.add_school_days(mark.day, number.value), mark) for mark in pupil.marks if mark.code in number.codes
+    )
 
 
 def unresolved_n(pupil: Attendance, book: RuleBook) -> tuple[Finding, ...]:
@@ -33,9 +35,12 @@ def unresolved_n(pupil: Attendance, book: RuleBook) -> tuple[Finding, ...]:
     last_day, oldest = late[0]
     marks = tuple(sorted(mark for _, mark in late))
     passed = book.calendar.count(oldest.day + timedelta(days=1), pupil.as_of)
-    reason = (f"{plural(len(marks), 'session')} still marked N after {plural(number.value, 'school day')}: the oldest, {short(oldest)}, was to be "
-              f"settled by {on(last_day)} ({passed} school days later on {on(pupil.as_of)}, {passed} >= {number.value}); if the reason stays "
-              "unknown, it must become O.")
+    reason = (
+        f"{plural(len(marks), 'session')} still marked N after {plural(number.value, 'school day')}: "
+        f"the oldest, {short(oldest)}, was to be settled by {on(last_day)} "
+        f"({passed} school days later on {on(pupil.as_of)}, {passed} >= {number.value}); if the reason stays "
+        "unknown, it must become O."
+    )
     return (Finding(rule=RULE, rule_version=number.version, as_of=pupil.as_of, reached_on=last_day + timedelta(days=1),
                     episode_start=oldest.day, count=len(marks), threshold=1, unit="sessions", reason=reason, source=number.source,
                     marks=marks, opens_case=False),)

@@ -1,0 +1,134 @@
+"""The values that the configuration files hold, as the rest of the software uses them: typed, frozen and in plain units."""
+
+from dataclasses import dataclass
+from datetime import date
+
+import holidays
+
+from cme.config.shapes import AuthorityFile, CodesFile, NumberShape, SchoolFile, Value, YearShape
+from cme.rules.book import Number
+from cme.rules.identifiers import laestab, urn
+from cme.rules.marks import AttendanceCode, Category, CodeTable, LocalCode
+from cme.rules.school_days import SchoolCalendar, Term
+
+
+@dataclass(frozen=True)
+class SessionTimes:
+    """A session's start, the moment its register closes (later is U) and its end: "HH:MM", Europe/London wall time."""
+
+    starts: str
+    closes: str
+    ends: str
+
+
+@dataclass(frozen=True)
+class School:
+    """What only the school can say. Minutes, school days and calendar days are whole numbers as their names say."""
+
+    name: str
+    laestab: str
+    urn: str
+    local_authority: str                     # the key of its authority
+    establishment_type: str
+    sessions: dict[str, SessionTimes]        # "AM", "PM"
+    register_overdue_minutes: int
+    contact_answer_minutes: int
+    routine_review_school_days: int          # a routine review is due at the end of that school day
+    day_one_minutes: int                     # a review of a safety concern is due after so many minutes
+    code_valid_minutes: int
+    overdue_review_reminder_minutes: int
+    follow_up_school_days: int
+    ack_due_school_days: int
+    absent_again_days: int                   # so many more days missed after a case was closed open a new one
+    pull_window_days: int
+    procedure_review_date: date
+
+    def procedure_overdue(self, today: date) -> str:
+        """One sentence when the written procedure's own review date has passed, else nothing."""
+        if today <= self.procedure_review_date:
+            return ""
+        return (f"the school's written procedure was to be reviewed by {self.procedure_review_date:%d %B %Y}; "
+                "ask the DSL to review it")
+
+
+@dataclass(frozen=True)
+class Authority:
+    """The practice of one local authority. ``attendance_return_rules`` names the rules that call for its attendance return."""
+
+    name: str
+    key: str
+    la_code: str
+    attendance_return: Number
+    attendance_return_rules: tuple[str, ...]
+    forms: tuple[str, ...]
+    sickness_return: Number
+    cme_referral: Number
+    whereabouts_unknown: bool                # a referral is for children whose whereabouts are not known
+    mailbox: str
+    telephone: str
+    form_name: str
+    required_fields: tuple[str, ...]
+    protection: str                          # "tls" or "pdf_password"
+    acknowledgement_school_days: int
+    notes: tuple[str, ...]
+
+
+def bank_holidays(school: SchoolFile) -> frozenset[date]:
+    """The bank holidays of England around the school years of the calendar."""
+    years = [term.first.year for year in school.calendar.values() for term in year.terms]
+    return frozenset(holidays.country_holidays("GB", subdiv="ENG", years=range(min(years) - 2, max(years) + 4)))
+
+
+def number_of(name: str, value: Value) -> Number:
+    """One value of a number as the rules read it."""
+    return Number(name, value.value, value.unit, value.valid_from, value.source, frozenset(value.codes), value.window or 0,
+                  value.window_unit or "", value.confirmed)
+
+
+def numbers_of(name: str, shape: NumberShape) -> tuple[Number, ...]:
+    """All values of a number, by date."""
+    return tuple(number_of(name, value) for value in shape.values)
+
+
+def code_table_of(codes: CodesFile, school: SchoolFile) -> CodeTable:
+    """The statutory codes, and the school's own beside them."""
+    return CodeTable(
+        tuple(AttendanceCode(code=c.code, meaning=c.meaning, category=Category(c.category), valid_from=c.valid_from or date.min,
+                             valid_to=c.valid_to or date.max, source=c.source, confirmed=c.confirmed) for c in codes.codes),
+        tuple(LocalCode(c.local, c.statutory, c.valid_from or date.min, c.valid_to or date.max) for c in school.local_codes))
+
+
+def calendar_of(school: SchoolFile) -> SchoolCalendar:
+    """The school's calendar over all its years, with the bank holidays of England."""
+    years: list[YearShape] = list(school.calendar.values())
+    return SchoolCalendar(
+        terms=tuple(sorted((Term(t.name, t.first, t.last, t.half_term) for y in years for t in y.terms), key=lambda t: t.first)),
+        inset=frozenset(day for y in years for day in y.inset), closures=frozenset(day for y in years for day in y.closures),
+        bank_holidays=bank_holidays(school), no_session=frozenset(gone for y in years for gone in y.no_session))
+
+
+def school_of(s: SchoolFile) -> School:
+    """The school's values without their sources."""
+    return School(
+        name=s.name.value, laestab=laestab(s.laestab.value), urn=urn(s.urn.value), local_authority=s.local_authority.value,
+        establishment_type=s.establishment_type.value,
+        sessions={"AM": SessionTimes(s.sessions.AM.starts, s.sessions.AM.closes, s.sessions.AM.ends),
+                  "PM": SessionTimes(s.sessions.PM.starts, s.sessions.PM.closes, s.sessions.PM.ends)},
+        register_overdue_minutes=s.register_overdue_minutes.value, contact_answer_minutes=s.contact_answer_minutes.value,
+        routine_review_school_days=s.review_due.routine.value, day_one_minutes=s.review_due.day_one.value,
+        code_valid_minutes=s.code_valid_minutes.value, overdue_review_reminder_minutes=s.overdue_review_reminder_minutes.value,
+        follow_up_school_days=s.follow_up_school_days.value, ack_due_school_days=s.ack_due_school_days.value,
+        absent_again_days=s.absent_again_days.value, pull_window_days=s.pull_window_days.value,
+        procedure_review_date=s.procedure_review_date.value)
+
+
+def authority_of(a: AuthorityFile) -> Authority:
+    """The authority's practice without its sources."""
+    cumulative = () if a.attendance_return.counting == "continuous" else ("cumulative_absence",)
+    return Authority(
+        name=a.name, key=a.key, la_code=a.la_code, attendance_return=number_of("attendance_return", a.attendance_return.number),
+        attendance_return_rules=("continuous_absence", *cumulative), forms=a.attendance_return.forms,
+        sickness_return=number_of("sickness_return", a.sickness_return),
+        cme_referral=number_of("referral_days", a.cme_referral.number), whereabouts_unknown=a.cme_referral.whereabouts_unknown, mailbox=a.mailbox.value, telephone=a.telephone.value,
+        form_name=a.form_name.value, required_fields=a.required_fields, protection=a.protection.value,
+        acknowledgement_school_days=a.acknowledgement_school_days.value, notes=a.notes)
