@@ -129,6 +129,7 @@ def authority_of(a: AuthorityFile) -> Authority:
         name=a.name, key=a.key, la_code=a.la_code, attendance_return=number_of("attendance_return", a.attendance_return.number),
         attendance_return_rules=("continuous_absence", *cumulative), forms=a.attendance_return.forms,
         sickness_return=number_of("sickness_return", a.sickness_return),
-        cme_referral=number_of("referral_days", a.cme_referral.number), whereabouts_unknown=a.cme_referral.whereabouts_unknown, mailbox=a.mailbox.value, telephone=a.telephone.value,
+        cme_referral=number_of("referral_days", a.cme_referral.number), whereabouts_unknown=a.cme_referral.whereabouts_unknown,
+        mailbox=a.mailbox.value, telephone=a.telephone.value,
         form_name=a.form_name.value, required_fields=a.required_fields, protection=a.protection.value,
         acknowledgement_school_days=a.acknowledgement_school_days.value, notes=a.notes)

@@ -17,7 +17,9 @@ from cme.rules.ten_sessions import ten_sessions
 from cme.rules.twenty_days import twenty_day_evidence
 from cme.rules.unresolved_marks import unresolved_n
 
-# in the order in which a person should read them; the first two open a case by themselves
+OPENS_A_CASE = ("continuous_absence", "cumulative_absence")     # what a finding of these rules does; the others are shown beside
+
+# in the order in which a person should read them
 RULES = (continuous_absence, cumulative_absence, referral_days, rolling_absence, unresolved_n, not_seen, holiday_sweep,
          severe_absence, persistent_absence, sickness_in_a_row, sickness_together, ten_sessions, twenty_day_evidence)
 
