@@ -52,6 +52,13 @@ def current(session: Session, case_id: int, kind: str, *, lock: bool = False) ->
     return session.scalar(query.with_for_update() if lock else query)
 
 
+def withdraw(session: Session, case: Case, stamp: Stamp, why: str) -> None:
+    """Withdraw every open question of a case; their bells are closed by the sweep."""
+    for review in session.scalars(select(Review).where(Review.case_id == case.id, Review.state == "open").with_for_update()):
+        review.state = "void"
+        record(session, case.reference, "review.voided", stamp, why, {"review": review.id, "kind": review.kind})
+
+
 def live_codes(session: Session, review_id: int, at: datetime) -> list[ReviewCode]:
     """The codes of a review that would be accepted at that moment."""
     return list(session.scalars(select(ReviewCode).where(

@@ -20,7 +20,6 @@ from pathlib import Path
 
 import yaml
 from rich.console import Console
-from rich.panel import Panel
 
 from cme.config.policies import load
 from cme.errors import BadInput
@@ -80,7 +79,7 @@ class Demo:
             day = DAY
             facts = demo_school.write(self.folder / "registers", load().calendar, day=day)
             os.environ["CME_REGISTERS_FOLDER"] = str(self.folder / "registers")
-            self.done(f"A made-up Alternative Provision school: {facts.pupils} pupils, three terms of marks, {facts.marks:,} of them")
+            self.done(f"A made-up Alternative Provision school: {facts.pupils} pupils, three terms of marks")
         # the school's clock shows the morning of that day, and runs on from there
         os.environ["CME_CLOCK"] = f"{day.isoformat()}T{MORNING}@{time.time()}"
         return day
@@ -146,14 +145,15 @@ class Demo:
         """The addresses to open, as the demo prints them. Returns the paused run's page, or the UI's."""
         ui = self.house.ui_url
         page = f"{ui}/runs/flow-run/{paused[1]}" if paused else ui
-        lines = [f"Prefect UI          {ui}", f"The paused run      {page}" if paused else "No child crosses a threshold on that day.",
-                 f"The inbox           {self.inbox}", ""]
+        cme = Path(sys.executable).with_name("cme")
+        lines = ["", f"[bold]Ready after {time.monotonic() - self.began:.0f} s.[/]", "", f"  Prefect UI       {ui}",
+                 f"  The paused run   {page}" if paused else "  No child crosses a threshold on that day.", f"  The inbox        {self.inbox}", ""]
         if paused:
-            lines += [f"You are the DSL. Open the inbox, read the mail about {paused[0]}, follow its link, press Resume, decide, and",
-                      "enter the code from the mail. Then the local authority's mail arrives in the same inbox.", "",
-                      f"In another terminal:  cme show {paused[0]}     cme history {paused[0]}     cme --help"]
+            lines += [f"You are the DSL. Open the inbox, read the mail about {paused[0]}, follow its link, press Resume, decide, and enter the",
+                      "code from the mail. The local authority's mail then arrives in the same inbox.", "",
+                      f"In another terminal:  {cme} show {paused[0]}   or   history {paused[0]}, cases, --help", ""]
         lines.append("Ctrl-C stops everything and leaves nothing behind.")
-        self.out.print(Panel("\n".join(lines), title=f"Ready after {time.monotonic() - self.began:.0f} s", expand=False), highlight=False)
+        self.out.print("\n".join(lines))
         return page
 
     def watch(self) -> None:

@@ -80,7 +80,7 @@ def take_contact_outcome(office: Office, session: Session, case: Case, outcome: 
 
 def to_dsl(office: Office, session: Session, case: Case, stamp: Stamp, why: str) -> None:
     """Put a case before the DSL: the state, the deadline and the question in one transaction."""
-    due = office.end_of_next_school_day(stamp.at)
+    due = office.routine_due(stamp.at)
     cases.move(session, case, CaseState.DSL_REVIEW, stamp, why=why, due=due, owner="dsl")
     reviews.open_review(session, case, reviews.SAFEGUARDING, assigned_to="dsl", due_at=due, stamp=stamp, why=why,
                         dossier=dossier_of(session, office, case))

@@ -7,7 +7,7 @@ from sqlalchemy.orm import Session
 
 from cme.config.settings import require_role
 from cme.errors import BadInput
-from cme.records import cases
+from cme.records import cases, reviews
 from cme.records.alarms import clear_alarm
 from cme.records.history import Stamp, record
 from cme.records.tables import Action, Case, Decision, Review
@@ -67,9 +67,10 @@ def carry_out(office: Office, session: Session, case: Case, review: Review, answ
         cases.move(session, case, CaseState.NOTIFYING, stamp, why=answer.outcome, due=stamp.at + timedelta(minutes=15),
                    owner="operations", data={"review": review.id}, decided=True)
     elif answer.outcome == CLOSE:
+        reviews.withdraw(session, case, stamp, "the case was closed")
         cases.move(session, case, CaseState.CLOSED, stamp, why=answer.outcome, due=None, data={"review": review.id}, decided=True)
     else:
-        again = office.end_of_next_school_day(stamp.at) if answer.outcome == KEEP_ENQUIRING else follow_up
+        again = office.routine_due(stamp.at) if answer.outcome == KEEP_ENQUIRING else follow_up
         cases.move(session, case, CaseState.FOLLOWING_UP, stamp, why=answer.outcome, due=again, owner="dsl",
                    data={"review": review.id}, decided=True)
 
@@ -92,7 +93,7 @@ def finish_action(office: Office, reference: str, action_id: int, outcome: str, 
 
 
 def _task(office: Office, session: Session, case: Case, kind: str, stamp: Stamp) -> None:
-    due = stamp.at + timedelta(minutes=office.policies.school.review_day_one_minutes) if kind == URGENT else office.end_of_next_school_day(stamp.at)
+    due = stamp.at + timedelta(minutes=office.policies.school.day_one_minutes) if kind == URGENT else office.routine_due(stamp.at)
     owner = "dsl" if kind in (URGENT, ACTIONS[1], ACTIONS[4]) else "attendance_officer"
     action = Action(case_id=case.id, kind=kind, owner=owner, created_by=stamp.who, created_at=stamp.at, due_at=due)
     session.add(action)

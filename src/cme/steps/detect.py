@@ -81,7 +81,7 @@ def _keep(office: Office, session: Session, pupil_id: int, found: tuple[Finding,
     for row in live.values():
         # a finding made again after a closed case starts later than the rule's own episode, and lives as long as that does
         still = any(f.rule == row.rule and f.episode_start <= row.episode_start for f in opening)
-        if not still and contradicted(row.rule, row.reached_on, as_of, office.policies.rule_book()):
+        if not still and contradicted(row.reached_on, as_of, office.policies.rule_book()):
             row.retracted_at, row.retracted_reason = stamp.at, (
                 f"judged again on {as_of:%d %B %Y} with the marks as they are now, the rule no longer holds")
             result.retracted += 1

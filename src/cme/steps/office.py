@@ -48,7 +48,7 @@ class Office:
     @contextmanager
     def transaction(self) -> Iterator[Session]:
         """One transaction: committed as a whole, or nothing of it."""
-        with Session(self.engine) as session, session.begin():
+        with Session(self.engine, expire_on_commit=False) as session, session.begin():
             yield session
 
     def stamp(self, who: str = MACHINE, *, flow_run_id: str | None = None, task_run_id: str | None = None) -> Stamp:
@@ -60,10 +60,9 @@ class Office:
         """A moment as people read it, on the school's wall clock: "Monday 23 November 2026, 15:10"."""
         return f"{clock.local(moment):%A %-d %B %Y, %H:%M}"
 
-    def end_of_next_school_day(self, moment: datetime) -> datetime:
-        """When the afternoon session of the next school day ends, as a UTC instant."""
-        day = self.policies.calendar.next_school_day(clock.local(moment).date())
-        return clock.wall(day, self.policies.school.sessions["PM"].ends)
+    def routine_due(self, moment: datetime) -> datetime:
+        """When a routine question is due: the end of the next school day, unless the school has set another number of days."""
+        return self.school_days_later(moment, self.policies.school.routine_review_school_days)
 
     def school_days_later(self, moment: datetime, days: int) -> datetime:
         """The same end of afternoon, ``days`` school days after ``moment``."""

@@ -68,7 +68,7 @@ def _link(office: Office, review: Review) -> str:
 
 def call(office: Office, session: Session, case: Case, review: Review, person: str, stamp: Stamp, letter: str = "", **fields: str) -> None:
     """Mail ``person`` the link to the paused run with a new one-time code; the code dies with its validity."""
-    valid = timedelta(minutes=office.policies.school.code_expiry_minutes)
+    valid = timedelta(minutes=office.policies.school.code_valid_minutes)
     code = reviews.issue_code(session, office.sealer, review, person, stamp, valid, case.reference)
     office.queue_letter(
         session, letter or LETTER[review.kind], to=office.person(person).email, subject_of=case.reference, stamp=stamp, keep_body=False, valid=valid,

@@ -1,0 +1,189 @@
+"""The school day of `make demo`, lived through in a browser as the DSL would; the tests build on each other in this order."""
+
+import json
+import os
+import re
+import subprocess
+import urllib.request
+from email import message_from_bytes, policy
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+from playwright.sync_api import Page, expect
+from tests.browser.conftest import RunningDemo, start_demo
+from tests.browser.privacy import secrets_of, texts_of_database, texts_of_files
+
+from cme.config.policies import load
+from cme.services.keeper import MARK
+
+SHOTS = Path(__file__).parent.parent.parent / "docs/screenshots"
+SLOW = 60_000
+DSL = "dsl@larkspur-bridge.example"
+
+
+def shot(page: Page, name: str) -> None:
+    """Keep a screenshot for the README where CME_SCREENSHOTS says so."""
+    if os.environ.get("CME_SCREENSHOTS"):
+        SHOTS.mkdir(exist_ok=True)
+        page.screenshot(path=SHOTS / f"{name}.png")
+
+
+def mails(demo: RunningDemo) -> list[dict[str, Any]]:
+    with urllib.request.urlopen(f"{demo.address('The inbox')}/api/messages", timeout=10) as reply:
+        found: list[dict[str, Any]] = json.loads(reply.read())
+    return found
+
+
+def raw(demo: RunningDemo, mail: dict[str, Any]) -> Any:
+    with urllib.request.urlopen(f"{demo.address('The inbox')}/api/messages/{mail['id']}.eml", timeout=10) as reply:
+        return message_from_bytes(reply.read(), policy=policy.default)
+
+
+def to_the_authority(demo: RunningDemo) -> list[dict[str, Any]]:
+    return [mail for mail in mails(demo) if mail["to"] == load().authority.mailbox]
+
+
+def reference(demo: RunningDemo) -> str:
+    found = re.search(r"about (CME-\d{4}-\d{4})", "".join(demo.said))
+    assert found
+    return found[1]
+
+
+def answer(page: Page, decision: str, action: str, reason: str, code: str) -> None:
+    """Fill the form of the paused run and submit it, as a person does."""
+    form = page.get_by_role("dialog").or_(page.locator(".p-modal")).first
+    form.locator("button, [role=combobox], .p-select").first.wait_for(timeout=SLOW)
+    page.locator(".p-modal .p-select, .p-modal .p-combobox").first.click()
+    page.get_by_text(decision, exact=True).last.click()
+    if action:
+        page.locator(".p-modal .p-select, .p-modal .p-combobox").nth(1).click()
+        page.get_by_text(action, exact=True).last.click()
+        page.keyboard.press("Escape")
+    boxes = page.locator(".p-modal textarea")
+    boxes.nth(0).fill(reason)
+    boxes.nth(1).fill(code)
+
+
+def test_the_demo_tells_its_story_and_prints_three_addresses(demo: RunningDemo) -> None:
+    story = "".join(demo.said)
+    for word in ("120 pupils", "register that is overdue", "crossed a threshold", "recorded: no answer"):
+        assert word in story
+    assert all(demo.address(label) for label in ("Prefect UI", "The paused run", "The inbox"))
+
+
+def test_the_register_that_was_not_marked_was_reported_once_to_the_teacher_and_the_officer(demo: RunningDemo) -> None:
+    about = [mail for mail in mails(demo) if "egister" in mail["subject"]]
+    assert len(about) == 2 and len({mail["to"] for mail in about}) == 2
+    assert "attendance@larkspur-bridge.example" in {mail["to"] for mail in about}
+
+
+def test_the_dsl_goes_from_the_inbox_to_the_form_and_a_wrong_code_asks_again(demo: RunningDemo, page: Page) -> None:
+    page.goto(demo.address("The inbox"))
+    shot(page, "inbox")
+    page.get_by_text(f"{reference(demo)}: your decision is needed").first.click()
+    shot(page, "dsl-mail")
+    link = page.get_by_role("link", name=re.compile("/runs/flow-run/")).first
+    assert link.get_attribute("href") == demo.address("The paused run")
+    page.goto(demo.address("The paused run"))
+    page.get_by_role("button", name="Resume").first.click(timeout=SLOW)
+    answer(page, DECISION, "Home visit", "No word from the family for ten school days.", "000000")
+    shot(page, "dsl-form")
+    page.get_by_role("button", name="Submit").click()
+    page.wait_for_timeout(8000)
+    assert to_the_authority(demo) == []
+    page.goto(demo.address("The paused run"))
+    page.get_by_role("button", name="Resume").first.click(timeout=SLOW)
+    expect(page.get_by_text("Your last answer was not accepted")).to_be_visible(timeout=SLOW)
+    shot(page, "asked-again")
+
+
+DECISION = "Refer to the local authority: whereabouts unknown (CME referral)"
+
+
+def test_the_right_code_decides_and_the_authoritys_mail_arrives_with_the_history(demo: RunningDemo, page: Page) -> None:
+    [call, *_] = [mail for mail in mails(demo) if mail["to"] == DSL and reference(demo) in mail["subject"]]
+    code = re.search(r"One-time code:\s+(\d{6})", raw(demo, call).get_body(("plain",)).get_content())
+    assert code
+    answer(page, DECISION, "Home visit", "No word from the family for ten school days.", code[1])
+    page.get_by_role("button", name="Submit").click()
+    page.goto(demo.address("The inbox"))
+    expect(page.get_by_text(f"CME referral {reference(demo)}").first).to_be_visible(timeout=SLOW)
+    page.get_by_text(f"CME referral {reference(demo)}").first.click()
+    shot(page, "authority-mail")
+    [mail] = to_the_authority(demo)
+    message = raw(demo, mail)
+    text = message.get_body(("plain",)).get_content()
+    for word in ("HISTORY OF THE CASE", "school days in a row missed without permission", "No word from the family", "0121 496 0101"):
+        assert word in text
+    [pdf] = list(message.iter_attachments())
+    assert pdf.get_filename() == f"{reference(demo)}.pdf" and pdf.get_content()[:5] == b"%PDF-"
+
+
+def test_the_history_says_who_did_what_when_and_in_which_run(demo: RunningDemo) -> None:
+    history = demo.cme("history", reference(demo))
+    for word in ("case opened", "parent or carer contacted", "Imogen Thistlewick (designated safeguarding lead)",
+                 "Cuthbert Featherlow (attendance officer)", "decision", "message sent", "answer not accepted", "notification rendered"):
+        assert word in history
+    run = demo.address("The paused run").rpartition("/")[2]
+    assert run[:8] in history
+    assert "notified" in demo.cme("cases") and "whole" in demo.cme("verify")
+
+
+def test_the_run_page_shows_the_history_as_an_opaque_artifact(demo: RunningDemo, page: Page) -> None:
+    ui = demo.address("Prefect UI")
+    page.goto(f"{ui}/artifacts/key/history-{reference(demo).lower()}")
+    expect(page.get_by_text("threshold crossed").first).to_be_visible(timeout=SLOW)
+    shot(page, "history-artifact")
+
+
+def test_operations_staff_read_the_timetable_in_the_ui(demo: RunningDemo, page: Page) -> None:
+    ui = demo.address("Prefect UI")
+    page.goto(f"{ui}/deployments")
+    for name in ("watch-registers", "check-absence", "contact-parents", "review-case", "oversee"):
+        expect(page.get_by_text(name).first).to_be_visible(timeout=SLOW)
+    shot(page, "timetable")
+    page.goto(f"{ui}/runs")
+    expect(page.get_by_text(f"review {reference(demo)}").first).to_be_visible(timeout=SLOW)
+    shot(page, "runs")
+
+
+def test_nothing_that_identifies_a_child_is_in_prefect_the_logs_or_a_subject(demo: RunningDemo) -> None:
+    house = json.loads(Path(demo.environment["CME_HOUSE"]).read_text())["environment"]
+    secrets = secrets_of(Path(house["CME_REGISTERS_FOLDER"]))
+    assert len(secrets) > 300
+    # the scan can see: the school's own records do hold them
+    assert any(secret in text for text in texts_of_database(house["CME_DATABASE_URL"], None) for secret in list(secrets)[:20])
+    places = {"Prefect's database": texts_of_database(house["CME_DATABASE_URL"], "prefect"),
+              "the logs and Prefect's files": texts_of_files(Path(house["CME_DATA_DIR"]) / "logs", Path(house["CME_DATA_DIR"]) / "prefect"),
+              "the subjects": [mail["subject"] for mail in mails(demo)], "the story": ["".join(demo.said)]}
+    for place, texts in places.items():
+        found = sorted({secret for text in texts for secret in secrets if re.search(rf"(?<!\w){re.escape(secret)}(?!\w)", text)})
+        assert not found, f"{place}: {found[:5]}"
+
+
+def test_ctrl_c_leaves_no_process_and_no_file_behind(demo: RunningDemo, demo_folder: Path) -> None:
+    demo.stop()
+    assert demo.process.returncode == 0 and "nothing is left behind" in "".join(demo.said)
+    left = [p.info for p in psutil.process_iter(["name", "cmdline", "environ"]) if MARK in (p.info["environ"] or {})
+            and str(demo_folder) in str((p.info["environ"] or {}).get("CME_DATA_DIR"))]
+    assert left == [] and [path.name for path in demo_folder.iterdir()] == []
+
+
+@pytest.mark.parametrize("export", ["registers.csv"])
+def test_a_second_demo_works_at_once_on_the_users_own_registers(demo_folder: Path, export: str) -> None:
+    example = Path(__file__).parent.parent.parent / "src/cme/sources/examples" / export
+    second = start_demo(demo_folder, "--registers", str(example))
+    try:
+        assert "Your registers: registers.csv" in "".join(second.said)
+        assert "CME-" in second.cme("cases")
+    finally:
+        second.stop()
+    assert second.process.returncode == 0
+
+
+def test_a_file_that_is_not_there_is_one_sentence_and_a_non_zero_exit_status(demo_folder: Path, demo: RunningDemo) -> None:
+    done = subprocess.run([*demo.process.args[:1], "demo", "--registers", "nowhere.csv"], env=demo.environment, text=True,  # type: ignore[index]
+                          capture_output=True, timeout=60)
+    assert done.returncode == 1 and len(done.stderr.strip().splitlines()) == 1 and "nowhere.csv" in done.stderr

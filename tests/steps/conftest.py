@@ -1,0 +1,33 @@
+"""An office on a database of its own, and a case in it."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+from sqlalchemy import Engine
+
+from cme.config.policies import load
+from cme.config.settings import Settings
+from cme.records.sealing import Sealer
+from cme.services.demo import PEOPLE
+from cme.steps.detect import detect
+from tests.steps.school import MONDAY, PostOffice, School, a_pupil
+
+
+@pytest.fixture
+def school(engine: Engine, tmp_path: Path) -> School:
+    people = tmp_path / "people.yaml"
+    people.write_text(yaml.safe_dump(PEOPLE), encoding="utf-8")
+    settings = Settings(_env_file=None, environment="test", people_file=people, mail_sender="attendance@school.example",  # type: ignore[call-arg]
+                        smtp_host="127.0.0.1", smtp_tls="none", data_dir=tmp_path)
+    office = School(engine, settings, load(), Sealer("a secret for tests only"))
+    office.post = PostOffice()
+    return office
+
+
+@pytest.fixture
+def ten_days_gone(school: School) -> str:
+    """The reference of a case: a child absent for ten school days up to Monday 23 November 2026."""
+    school.write(a_pupil(), {day: ("N", "N") for day in school.school_days_before(MONDAY, 10)})
+    [reference] = detect(school, MONDAY, school.stamp()).opened
+    return reference
