@@ -9,7 +9,7 @@ from sample_notification import NOTHING_KNOWN, SCHOOL, sample
 
 from cme.errors import BadInput
 from cme.mail.notification import FIELDS, NOT_HELD, SECTIONS
-from cme.mail.render import MARGIN, letter, notification_letter
+from cme.mail.render import WIDE_MARGIN, letter, notification_letter
 
 LETTERS = sorted(path.name for path in (files("cme.mail") / "letters").iterdir() if path.name.endswith(".txt"))
 REVIEW = {"reference": "CME-2026-0012", "due": "Tuesday 24 November 2026, 15:00", "code": "482913",
@@ -151,7 +151,7 @@ def test_free_text_cannot_forge_a_section() -> None:
 
 
 def test_labels_fit_their_column_and_every_field_has_its_place() -> None:
-    assert max(map(len, FIELDS.values())) < MARGIN - 1
+    assert max(map(len, FIELDS.values())) < WIDE_MARGIN - 1
     placed = [name for names in SECTIONS["cme_referral"].values() for name in names]
     assert len(placed) == len(set(placed))
     assert set(placed) | {"reason_known"} == set(FIELDS)

@@ -16,7 +16,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from cme.errors import BadInput
 from cme.mail.notification import Notification, said
 
-WIDTH, MARGIN = 76, 30
+WIDTH, MARGIN, WIDE_MARGIN = 76, 24, 30
 _NAME = re.compile(r"[a-z_]+")
 _SUBJECT = re.compile(r"[\x20-\x7e]{1,150}")
 
@@ -69,7 +69,7 @@ def _letters() -> ImmutableSandboxedEnvironment:
     environment = ImmutableSandboxedEnvironment(
         loader=PackageLoader("cme.mail", "letters"), undefined=StrictUndefined, autoescape=False, trim_blocks=True,
         lstrip_blocks=True, keep_trailing_newline=True, finalize=_only_text)
-    environment.filters.update(beside=_beside, said=said, dash=_dash, cell=_cell, heading=_heading)
+    environment.filters.update(beside=_beside, held=_held, said=said, dash=_dash, cell=_cell, heading=_heading)
     return environment
 
 
@@ -86,11 +86,16 @@ def _only_text(value: Any) -> Any:
     return line
 
 
-def _beside(value: Any, label: str) -> _Laid:
+def _beside(value: Any, label: str, margin: int = MARGIN) -> _Laid:
     """"Label:     value", its further lines indented to stand below the value."""
     if value is None or not str(value).strip():
         raise _Empty
-    return _Laid(_wrapped(str(value), f"{label}:".ljust(MARGIN - 1) + " ", " " * MARGIN))
+    return _Laid(_wrapped(str(value), f"{label}:".ljust(margin - 1) + " ", " " * margin))
+
+
+def _held(value: str | None, label: str) -> _Laid:
+    """The same with a wide margin, for a form's fields: what is not held is said in words."""
+    return _beside(said(value), label, WIDE_MARGIN)
 
 
 def _dash(value: Any) -> _Laid:
