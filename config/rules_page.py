@@ -121,8 +121,8 @@ def _authorities() -> Iterator[str]:
         protection = "TLS" if a.protection == "tls" else "PDF with password"
         whereabouts = "required" if a.whereabouts_unknown else "not required"
         yield (f"| {a.name} | {a.attendance_return.value} {a.attendance_return.unit}, {kind} | "
-               f"{a.cme_referral.value} {a.cme_referral.unit} | {whereabouts} | {'; '.join((*a.forms, a.form_name))} | {protection} | "
-               f"{a.acknowledgement_school_days} school days |")
+               f"{a.cme_referral.value} {a.cme_referral.unit} | {whereabouts} | "
+               f"{'; '.join((*a.forms, a.form_name))} | {protection} | {a.acknowledgement_school_days} school days |")
 
 
 if __name__ == "__main__":

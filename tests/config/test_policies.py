@@ -46,6 +46,7 @@ def test_every_unconfirmed_value_that_matters_is_named_with_what_to_do() -> None
         "school.yaml: numbers cumulative_absence, values 2020-09-01",
         "authorities/birmingham.yaml: mailbox",
         "authorities/birmingham.yaml: cme_referral, number",
+        "attendance_codes.yaml: codes #",
     ):
         assert any(sentence.startswith(f"{place}: not confirmed") for sentence in waiting), place
     for place in ("rolling_absence", "code_valid_minutes", "pull_window_days", "codes F"):
