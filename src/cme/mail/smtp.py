@@ -130,7 +130,7 @@ class SafeMail(yagmail.SMTP):
             elif self._sign_in:
                 self.smtp.login(*self._sign_in)
             self._in_step = True
-        except (OSError, UnicodeError) as error:                     # every smtplib error is an OSError
+        except (OSError, UnicodeError) as error:                     # every error of the SMTP library is one
             self.close()
             name, code = type(error).__name__, getattr(error, "smtp_code", 0)
             reply = getattr(error, "smtp_error", "") or str(error)
