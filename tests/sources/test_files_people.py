@@ -70,6 +70,14 @@ def test_a_register_export_alone_gives_its_pupils_and_their_contacts(tmp_path: P
     assert [(c.priority, c.name, c.email) for c in pupil.contacts] == [(1, "P Marrowby", "p@home.example"), (2, "Q Marrowby", "")]
 
 
+def test_an_empty_cell_in_a_register_export_says_nothing_and_in_a_list_of_pupils_that_there_is_nothing(tmp_path: Path) -> None:
+    export = "date,session,group,pupil_id,mark,surname,home_school,contact_1_name\n2026-11-20,AM,7A,1,/,Marrowby,,P Marrowby\n2026-11-23,AM,7A,1,/,,,\n"
+    pupil, = pull(tmp_path, registers=export).pupils
+    assert (pupil.surname, len(pupil.contacts), pupil.given) == ("Marrowby", 1, {"surname", "group", "contacts"})
+    pupil, = pull(tmp_path, registers=export, pupils="pupil_id,home_school\n1,\n").pupils
+    assert pupil.given == {"surname", "group", "contacts", "home_school"}
+
+
 def test_a_slip_in_a_pupils_details_does_not_cost_the_mark(tmp_path: Path) -> None:
     pulled = pull(tmp_path, registers="date,session,group,pupil_id,mark,date_of_birth\n2026-11-23,AM,7A,1,N,4th of March\n")
     assert pulled.registers[0].marks[0].code == "N" and pulled.registers[0].complete

@@ -60,6 +60,8 @@ class Gathering:
             key = self._key(cells)
             if self._wanted is not None and key[0] not in self._wanted:
                 self._last, self._torn = None, False
+                if self._pupil.positions and (other := cells[self.where["pupil_id"]].strip()):
+                    self._detail(other, "", line, cells)         # who a pupil is does not depend on the day
                 return
             pupil = identifier(cells[self.where["pupil_id"]])
             self._keep(key, pupil, line, cells, raw)
@@ -124,7 +126,7 @@ class Gathering:
             register.taken_by = cells[taken_by].strip()
         self.read += 1
         self.accepted += 1
-        self._detail(pupil, key, line, cells)
+        self._detail(pupil, key[3] if key[1] == "session" else "", line, cells)
 
     def _moment(self, text: str, day: date) -> datetime | None:
         if (text, day) not in self._moments:
@@ -137,19 +139,19 @@ class Gathering:
             found = self._marks[pupil, token] = Mark(pupil, token)
         return found
 
-    def _detail(self, pupil: str, key: Key, line: int | None, cells: Sequence[str]) -> None:
+    def _detail(self, pupil: str, group: str, line: int | None, cells: Sequence[str]) -> None:
         """What the row says of its pupil. If that cannot be read the mark still counts: a child is never lost for a slip there."""
-        texts = (*self._pupil.cells_of(cells), key[3] if key[1] == "session" else "")
+        texts = (*self._pupil.cells_of(cells), group)
         known = self._details.get(pupil)
         if known is not None and known[0] == texts:
             return
         try:
-            fields = self._pupil.read(cells)
+            fields = self._pupil.read(cells, filled_only=True)
         except Unreadable:
             self.details_refused = self.details_refused or line or 1
             fields = {}
-        if texts[-1]:
-            fields["group"] = texts[-1]
+        if group:
+            fields["group"] = group
         self._details[pupil] = texts, {**(known[1] if known else {}), **fields}
 
     def month_day_file(self) -> bool:

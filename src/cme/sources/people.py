@@ -26,18 +26,23 @@ class PupilColumns:
         self._texts = [(name, position) for name, position in where.items() if name in names]
         self._contacts = contact_columns(where)
         self._days = days
-        self._positions = tuple(position for _, position in self._texts) + tuple(
+        self.positions = tuple(position for _, position in self._texts) + tuple(
             position for _, columns in self._contacts for position in columns.values())
 
     def cells_of(self, cells: Sequence[str]) -> tuple[str, ...]:
         """The cells that say something of the pupil: the same cells give the same pupil."""
-        return tuple([cells[position] for position in self._positions])
+        return tuple([cells[position] for position in self.positions])
 
-    def read(self, cells: Sequence[str]) -> dict[str, Any]:
-        """The fields of Pupil that the row gives. Raises Unreadable."""
+    def read(self, cells: Sequence[str], *, filled_only: bool = False) -> dict[str, Any]:
+        """The fields of Pupil that the row gives. Raises Unreadable.
+
+        In a row of pupils an empty cell says that there is nothing; with ``filled_only`` (a row of marks) it says nothing.
+        """
         found: dict[str, Any] = {}
         for name, position in self._texts:
             text = cells[position].strip()
+            if filled_only and not text:
+                continue
             if name in _DAYS:
                 found[_FIELD.get(name, name)] = optional_day(self._days, text, name)
             elif name == "flags":
@@ -49,8 +54,9 @@ class PupilColumns:
             else:
                 found[name] = text
         if self._contacts:
-            found["contacts"] = tuple(contact for number, columns in self._contacts
-                                      if (contact := self._contact(cells, number, columns)) is not None)
+            contacts = tuple(contact for number, columns in self._contacts if (contact := self._contact(cells, number, columns)) is not None)
+            if contacts or not filled_only:
+                found["contacts"] = contacts
         return found
 
     def _contact(self, cells: Sequence[str], number: int, columns: dict[str, int]) -> Contact | None:
