@@ -105,7 +105,7 @@ def test_four_processes_send_sixty_messages_once_each(engine: Engine, serve: Ser
         assert verify(session) == []
 
 
-SEEDS = range(int(os.environ.get("CME_CHAOS_SEEDS", "2")))
+SEEDS = range(int(os.environ.get("CME_CHAOS_SEEDS", "1")))
 
 
 @pytest.mark.parametrize("seed", SEEDS)
@@ -116,7 +116,7 @@ def test_whoever_is_killed_and_whatever_the_server_does_nothing_is_lost_or_doubl
     planned = {stage: [chance.choice(faults) for _ in range(12)] for stage in ("CONNECT", "MAIL", "RCPT", "DATA", "END")}
     server = serve({**planned, "ACCEPTED": [chance.choice(["drop", None, None, None]) for _ in range(12)]})
     at = AT
-    for life in range(4):
+    for life in range(3):
         run(*[start(engine, server, f"{life}-{name}", at=at, seed=chance.randrange(10**9)) for name in range(3)])
         at += timedelta(minutes=31)
         outbox.recover(engine, now=at)

@@ -56,6 +56,7 @@ def test_a_message_is_kept_byte_for_byte_and_listed_newest_first(sink: Sink) -> 
     assert [(each["id"], each["to"], each["subject"], each["at"], each["sender"]) for each in listed] == [
         ("000002", "cme@la.example", "Case CME-2026-0002", "2026-11-23T09:30:00+00:00", "School <cme@school.example>"),
         ("000001", "dsl@school.example", "Case CME-2026-0001", "2026-11-23T09:30:00+00:00", "School <cme@school.example>")]
+    assert (listed[0]["from"], listed[0]["date"]) == ("School <cme@school.example>", "Mon 23 Nov, 09:30")
     assert get(sink.web_port, "/api/messages/000001.eml")[2] == first
     assert json.loads(get(sink.web_port, "/api/messages/000002")[2])["text"] == "Text.\n"
     assert [each["id"] for each in json.loads(get(sink.web_port, "/api/messages?to=cme@la.example")[2])] == ["000002"]

@@ -6,12 +6,14 @@ import signal
 from collections.abc import Callable
 from datetime import datetime
 
+from sqlalchemy.orm import configure_mappers
+
 from cme.mail.smtp import Receipt, SafeMail
 from cme.records import database, outbox
 from cme.records.sealing import Sealer
 
 SECRET = "a secret of the tests, long enough"
-BOUNDARIES = ["after the claim", "before the mark", "before the dot", "after the reply"]
+configure_mappers()                    # once, before the processes are forked
 
 
 def work(url: str, port: int, name: str, at: str, die: str = "", seed: int | None = None, lease: float = 900) -> None:

@@ -92,6 +92,11 @@ def read_message(name: str, wire: bytes) -> Shown:
                  text.replace("\r\n", "\n"), attached)
 
 
+def _as_json(message: Shown) -> dict[str, Any]:
+    """All of a message, with "from" as programs know it and "date" as people read it."""
+    return {**asdict(message), "from": message.sender, "date": message.moment}
+
+
 def _charset(part: Message) -> str:
     try:
         return codecs.lookup(part.get_content_charset("utf-8")).name
@@ -169,11 +174,11 @@ class _Pages(BaseHTTPRequestHandler):
             case [""]:
                 self._list(query.get("to", [""])[0])
             case ["api", "messages"]:
-                self._json([asdict(each) for each in self.server.messages(query.get("to", [""])[0])])
+                self._json([_as_json(each) for each in self.server.messages(query.get("to", [""])[0])])
             case ["api", "messages", name] if name.endswith(".eml") and (wire := self.server.kept.wire(name[:-4])):
                 self._answer(200, wire, "message/rfc822", name=name)
             case ["api", "messages", name] if self.server.kept.wire(name):
-                self._json(asdict(self.server.shown(name)))
+                self._json(_as_json(self.server.shown(name)))
             case ["messages", name] if self.server.kept.wire(name):
                 self._page(200, message=self.server.shown(name), title=self.server.shown(name).subject)
             case ["messages", name, "files", number] if number.isdigit() and (wire := self.server.kept.wire(name)):

@@ -87,7 +87,7 @@ class SafeMail(yagmail.SMTP):
         if not host or not usable(sender):
             raise BadInput("a mail server's host name and a usable sender address are needed")
         try:
-            context = ssl.create_default_context(cafile=ca)          # yagmail's own default verifies nothing
+            context = None if tls == "none" else ssl.create_default_context(cafile=ca)   # yagmail's own verifies nothing
         except OSError as error:
             raise Misconfigured(f"the mail server's certificate authority cannot be read from {ca}: {error.strerror}") from None
         super().__init__({sender: name}, host=host, port=port, smtp_skip_login=True, smtp_ssl=tls == "ssl",
