@@ -5,6 +5,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from datetime import date, timedelta
 from pathlib import Path
 
 from cme.config import checks
@@ -19,6 +20,7 @@ from cme.rules.school_days import SchoolCalendar
 
 __all__ = ["FOLDER", "Authority", "ConfigFaults", "Policies", "School", "SessionTimes", "load"]
 FOLDER = Path(__file__).parent
+_CALENDAR_NOTICE = 60     # days before the calendar ends from which a new one is asked for
 
 
 class ConfigFaults(BadInput):
@@ -46,6 +48,15 @@ class Policies:
         """The values that matter and that nobody has confirmed, each with its file and what to do. Production refuses them."""
         return list(self.waiting)
 
+    def reminders(self, today: date) -> list[str]:
+        """What has run out, or soon will, and a person must renew: the procedure's review, and the school's calendar."""
+        reminders = [self.school.procedure_overdue(today)]
+        end = max(term.last for term in self.calendar.terms)
+        if today > end - timedelta(days=_CALENDAR_NOTICE):
+            reminders.append(f"the school's calendar ends on {end:%d %B %Y}; add the next school year to school.yaml, "
+                             "until then every weekday that is no bank holiday counts as a school day of that year")
+        return [sentence for sentence in reminders if sentence]
+
     def rule_book(self) -> RuleBook:
         """What the pure rules need. Where the authority asks for a return earlier than the law does, the rule does too."""
         earlier = {"continuous_absence": self.authority.attendance_return, "sickness_return": self.authority.sickness_return}
@@ -67,8 +78,8 @@ def load(folder: Path | None = None, authority: str | None = None) -> Policies:
     key = authority or (school.local_authority.value if school else None)
     shown = f"authorities/{key}.yaml"
     pack: AuthorityFile | None = None
-    if key is not None and not key.replace("_", "").isalnum():
-        faults.append(f"school.yaml: local_authority: {key!r} is not the name of a file in authorities/; use letters only")
+    if key is not None and not key.replace("_", "").replace("-", "").isalnum():
+        faults.append(f"school.yaml: local_authority: {key!r} is not the name of a file in authorities/; use letters, - and _")
     elif key is not None:
         pack = read(folder / "authorities" / f"{key}.yaml", AuthorityFile, faults, shown)
     faults.extend(checks.codes(codes, school, statutory, pack, shown))
