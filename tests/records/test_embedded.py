@@ -104,7 +104,8 @@ def test_a_path_too_long_for_a_socket_gets_a_short_one(short_home: Path):
 
 
 def test_a_home_the_server_cannot_enter_keeps_its_data_where_it_can(short_home: Path, monkeypatch: pytest.MonkeyPatch, ask):
-    monkeypatch.setattr("cme.records.postgres_binaries.ServerUser.can_enter", lambda user, folder: False)
+    monkeypatch.setattr("cme.records.postgres_binaries.ServerUser.can_enter",
+                        lambda user, folder: not folder.is_relative_to(short_home))
     cluster = Cluster.start(short_home / "closed")
     place = cluster.server.place
     assert not place.is_relative_to(short_home) and cluster.server.state() == "up"
@@ -114,6 +115,12 @@ def test_a_home_the_server_cannot_enter_keeps_its_data_where_it_can(short_home: 
         assert again.server.place == place and ask(again, "SELECT count(*) FROM pg_database WHERE datname = 'kept'") == 1
     again.remove()
     assert not place.exists()
+
+
+def test_a_machine_on_which_the_server_can_enter_nothing_is_told_so(short_home: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("cme.records.postgres_binaries.ServerUser.can_enter", lambda user, folder: False)
+    with pytest.raises(Misconfigured, match="cannot enter .* CME_DATA_DIR"):
+        Cluster.start(short_home / "closed")
 
 
 def test_it_is_not_removed_under_somebody_else(short_home: Path, neighbour):

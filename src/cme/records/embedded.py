@@ -106,6 +106,10 @@ class Cluster:
         if self._hold is None or self._pid != os.getpid():   # a forked child leaves its parent's hold alone
             return
         atexit.unregister(self.stop)
+        if not self.home.is_dir():                       # deleted under us: the server notices by itself within a minute
+            os.close(self._hold)
+            self._hold = None
+            return
         with self._locked():
             self._hold_file.unlink(missing_ok=True)
             os.close(self._hold)
@@ -141,12 +145,16 @@ class Cluster:
         if told.exists() or self._user.can_enter(place):
             return place
         place.rmdir()
-        temporary = Path(tempfile.gettempdir())
-        lasting = not self.home.resolve().is_relative_to(temporary.resolve()) and os.access("/var/lib", os.W_OK)
-        place = Path(tempfile.mkdtemp(prefix="cme-flows-", dir="/var/lib" if lasting else temporary))
-        self._user.own(place, 0o700)
-        told.write_text(f"{place}\n")
-        return place
+        temporary = tempfile.gettempdir()
+        passing = self.home.resolve().is_relative_to(Path(temporary).resolve())
+        for parent in (temporary, "/tmp", "/var/tmp") if passing else ("/var/lib", "/var/tmp"):
+            if os.access(parent, os.W_OK) and self._user.can_enter(Path(parent)):
+                place = Path(tempfile.mkdtemp(prefix="cme-flows-", dir=parent))
+                self._user.own(place, 0o700)
+                told.write_text(f"{place}\n")
+                return place
+        raise Misconfigured(f"PostgreSQL does not run as root, and the user it runs as cannot enter {self.home}: "
+                            "choose a data folder that others may pass through with CME_DATA_DIR")
 
     @contextmanager
     def _locked(self) -> Iterator[None]:

@@ -96,7 +96,7 @@ class Supervisor:
 
     def stop(self) -> None:
         """Stop everything in reverse order: asked, then killed; and all they ever started. Ctrl-C does not cut this short."""
-        with _undisturbed():
+        with undisturbed():
             while self._running:
                 running = self._running.pop()
                 if running.process.poll() is None:
@@ -169,7 +169,7 @@ def stop_on_signals() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _undisturbed() -> Iterator[None]:
+def undisturbed() -> Iterator[None]:
     """Within the block Ctrl-C, SIGTERM and SIGHUP do nothing."""
     try:
         before = {name: signal.signal(name, signal.SIG_IGN) for name in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}

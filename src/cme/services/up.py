@@ -16,7 +16,7 @@ from cme.errors import Misconfigured, Transient
 from cme.records.database import Records, engine, open_records
 from cme.services import ports
 from cme.services.prefect_server import prefect_environment, prefect_server, without_prefect
-from cme.services.processes import ProcessSpec, Supervisor
+from cme.services.processes import ProcessSpec, Supervisor, undisturbed
 
 PREFECT_DATABASE = "prefect"
 
@@ -108,8 +108,12 @@ class House:
             time.sleep(0.5)
 
     def stop(self) -> None:
-        """Stop everything in reverse order: added processes, Prefect's server, the database if nobody else uses it."""
-        self._stack.close()
+        """Stop everything in reverse order: added processes, Prefect's server, the database if nobody else uses it.
+
+        A second Ctrl-C does not cut it short.
+        """
+        with undisturbed():
+            self._stack.close()
 
     def __enter__(self) -> "House":
         return self
