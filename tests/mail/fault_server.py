@@ -27,6 +27,7 @@ class FaultServer:
         self.accepted: list[tuple[str, bytes]] = []
         self.sign_ins: list[bytes] = []
         self.dialogue: list[str] = []
+        self.received = bytearray()                      # all that clients have said without TLS
         self.pause = pause                               # before the reply to the final dot
         self.on_accept: Callable[[], None] = lambda: None
         self._tls, self._starttls, self._password = tls, starttls, password
@@ -78,6 +79,10 @@ class _Faulty(SMTP):
     def connection_made(self, transport: Any) -> None:
         self.house._transports.add(transport)
         super().connection_made(transport)
+
+    def data_received(self, data: bytes) -> None:
+        self.house.received += data
+        super().data_received(data)
 
     async def _handle_client(self) -> None:
         if not await self._go_wrong("CONNECT"):
