@@ -3,7 +3,8 @@
 A day counts when every session that was possible for the pupil bears one of the number's codes (G, N, O and U for the
 attendance return: N and O are one run, because N must become O). A day with none possible (weekend, holiday, INSET, D, Q,
 Y1-Y7, #) or without a mark neither counts nor ends the run. Any other day ends it: one attended session, or one with
-permission.
+permission. A day with one mark not entered goes by the other: on the tenth morning the finding is made before the afternoon
+register is taken, and taken back if the child comes.
 Source: SI 2024/208 reg 13; Working together to improve school attendance (2026): attendance return.
 """
 

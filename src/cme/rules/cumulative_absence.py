@@ -1,7 +1,8 @@
 """Cumulative absence: school days missed without permission, together, in the school year so far and in a rolling window.
 
 A day on which every possible session was missed without permission (G, N, O, U) is one day; a day on which one of two was is
-half a day, so that 20 sessions are 10 days. A day with one possible session (a half-day pattern, or D in the other) is one day.
+half a day, so that 20 sessions are 10 days. A day with one possible session (a half-day pattern, or D in the other) is one day,
+and so is a day whose only mark entered is such an absence: a mark not entered is neither absence nor presence.
 Source: the school's Children Missing in Education Procedure (10 school days or more missed without permission).
 """
 
