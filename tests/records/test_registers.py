@@ -308,6 +308,14 @@ def test_nothing_of_a_pull_is_kept_when_its_transaction_fails(session: Session) 
     assert [count(session, table) for table in (RegisterVersion, PupilRow, Pull)] == [0, 0, 0] and events(session, "register") == []
 
 
+def test_a_row_that_stands_in_another_line_since_the_file_grew_is_no_new_row(session: Session) -> None:
+    def pulled(*lines: int) -> PullResult:
+        return store(session, bad_rows=tuple(BadRow("registers.csv", line, "no day", "x") for line in lines), rows_read=len(lines))
+
+    assert [pulled(3).quarantined_new, pulled(5).quarantined_new, pulled(5, 9).quarantined_new, pulled(6, 10).quarantined_new] == [1, 0, 1, 0]
+    assert sorted(row.line or 0 for row in registers.quarantined(session, SCHOOL)) == [6, 10]
+
+
 def test_a_person_takes_a_row_out_of_quarantine_and_the_history_says_who(session: Session) -> None:
     store(session, bad_rows=(BadRow("registers.csv", 3, "no day", "x"),), rows_read=1)
     row, = registers.quarantined(session, SCHOOL)

@@ -1,12 +1,12 @@
 """Rows that could not be read, each with its reason, until a person has dealt with it."""
 
 import hashlib
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import literal_column, select
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
 
 from cme.errors import BadInput
@@ -29,24 +29,34 @@ class Refused:
 
 
 def quarantine(session: Session, school: str, source: str, rows: Iterable[Refused], at: datetime) -> int:
-    """Keep the rows; returns how many are new. A row seen again only has its ``last_seen`` moved, at most once a day."""
+    """Keep the rows; returns how many are new.
+
+    A row seen again only has its ``last_seen`` moved, once a day; a row that stands in another line since the file grew is the same row.
+    """
     wanted = {(row.place, row.line, row.row_hash): row for row in rows}
     if not wanted:
         return 0
-    known = {(place, line, row_hash): (row_id, last) for row_id, place, line, row_hash, last in session.execute(
-        select(Quarantine.id, Quarantine.place, Quarantine.line, Quarantine.row_hash, Quarantine.last_seen)
-        .where(Quarantine.school == school, Quarantine.source == source, Quarantine.place.in_({row.place for row in wanted.values()})))}
-    new = insert(Quarantine)
-    found = [{"school": school, "source": source, "place": row.place, "line": row.line, "reason": row.reason, "raw": row.raw,
-              "row_hash": row.row_hash, "first_seen": at, "last_seen": at}
-             for key, row in wanted.items() if key not in known or known[key][1].date() < at.astimezone(known[key][1].tzinfo).date()]
-    if found:
-        session.execute(new.on_conflict_do_update(constraint=_UNIQUE, set_={"last_seen": new.excluded.last_seen})
-                        .returning(Quarantine.id, literal_column("xmax = 0")), found)
-    return sum(key not in known for key in wanted)
-
-
-_UNIQUE = "uq_quarantine_school_source_place_line_row_hash"
+    known = {(row.place, row.line, row.row_hash): row for row in session.scalars(
+        select(Quarantine).where(Quarantine.school == school, Quarantine.source == source,
+                                 Quarantine.place.in_({row.place for row in wanted.values()})))}
+    gone: dict[tuple[str, str], list[Quarantine]] = defaultdict(list)
+    for key, row in known.items():
+        if key not in wanted:
+            gone[row.place, row.row_hash].append(row)
+    new = []
+    for key, refused in wanted.items():
+        row = known.get(key) or (gone[refused.place, refused.row_hash].pop() if gone.get((refused.place, refused.row_hash)) else None)
+        if row is None:
+            new.append({"school": school, "source": source, "place": refused.place, "line": refused.line, "reason": refused.reason,
+                        "raw": refused.raw, "row_hash": refused.row_hash, "first_seen": at, "last_seen": at})
+            continue
+        row.line = refused.line
+        if row.last_seen.date() < at.astimezone(row.last_seen.tzinfo).date():
+            row.last_seen = at
+    session.flush()
+    if new:
+        session.execute(insert(Quarantine), new)
+    return len(new)
 
 
 def quarantined(session: Session, school: str, *, resolved: bool = False) -> Sequence[Quarantine]:

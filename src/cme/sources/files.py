@@ -82,6 +82,7 @@ class _Reading:
 
     def __init__(self, days: Iterable[date] | None, stable: float, clock: Callable[[], float], zone: ZoneInfo) -> None:
         self.days = tuple(sorted(set(days))) if days is not None else None
+        self._day = self.days[-1] if self.days else school_clock.today()
         self.notes: list[str] = []
         self.waiting: list[str] = []
         self.refused: list[BadRow] = []                    # files of which nothing could be read
@@ -92,7 +93,7 @@ class _Reading:
         self._documents: dict[Key, RegisterDocument] = {}
         self._bad: list[BadRow] = []
         self._read = self._accepted = 0
-        self._as_of: float | None = None
+        self._newest = self._last_day = 0.0                # when files were written: the newest, and the oldest with the last day's registers
 
     def age(self, path: Path) -> tuple[float, str]:
         """The order in which files are laid over each other: the newer over the older."""
@@ -125,7 +126,11 @@ class _Reading:
         self._read += found.read
         self._accepted += found.accepted
         found.tell(self._people)
-        for key, document in found.documents().items():
+        documents, written = found.documents(), self.age(path)[0]
+        self._newest = max(self._newest, written)
+        if any(key[0] == self._day for key in documents):
+            self._last_day = min(self._last_day or written, written)
+        for key, document in documents.items():
             self._documents[key] = overlay(self._documents[key], document) if key in self._documents else document
 
     def table(self, path: Path, shape: Shape, row: Callable[[CsvText, Line, str], None]) -> None:
@@ -169,8 +174,6 @@ class _Reading:
         if 0 <= age < self._stable or (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns) or len(data) != after.st_size:
             self.waiting.append(path.name)
             return None
-        if shape is REGISTERS:
-            self._as_of = max(self._as_of or before.st_mtime, before.st_mtime)
         try:
             return CsvText(data, shape)
         except BadInput as reason:
@@ -189,7 +192,7 @@ class _Reading:
             pupils=self._people.pupils(), staff=self._people.staff(),
             bad_rows=(*self._bad, *self.refused, *(row for part in parts for row in part.bad)),
             waiting=tuple(self.waiting),
-            as_of=datetime.fromtimestamp(self._as_of, timezone.utc) if self._as_of is not None else None,
+            as_of=datetime.fromtimestamp(age, timezone.utc) if (age := self._last_day or self._newest) else None,
             rows_read=self._read + len(self.refused) + sum(part.read for part in parts),
             rows_accepted=self._accepted + sum(part.accepted for part in parts),
             notes=tuple(self.notes), days=self.days)
