@@ -33,9 +33,8 @@ def compulsory_until(born: date) -> date:
 
 
 def _birthday(born: date, age: int) -> date:
-    if (born.month, born.day) == (2, 29):
-        return date(born.year + age, 3, 1) if (born.year + age) % 4 else date(born.year + age, 2, 29)
-    return born.replace(year=born.year + age)
+    # the day after 28 February stands for a 29th that the year may lack: no prescribed day or school year lies between
+    return date(born.year + age, 3, 1) if (born.month, born.day) == (2, 29) else born.replace(year=born.year + age)
 
 
 def first_day(enrolment: Enrolment) -> date:
