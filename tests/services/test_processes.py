@@ -162,7 +162,8 @@ def test_a_request_to_end_stops_the_program_as_ctrl_c_does(name: signal.Signals)
 def test_ctrl_c_while_stopping_does_not_cut_it_short(supervisor: Supervisor, tmp_path: Path):
     ready = tmp_path / "slow.ready"
     # while it is being stopped, it sends us what an impatient Ctrl-C sends
-    slow = POLITE.replace("def leave(*_):", "import os\ndef leave(*_):\n    os.kill(os.getppid(), signal.SIGINT)\n    time.sleep(0.3)")
+    leave = "import os\ndef leave(*_):\n    os.kill(os.getppid(), signal.SIGINT)\n    time.sleep(0.3)"
+    slow = POLITE.replace("def leave(*_):", leave)
     supervisor.start(python("slow", slow, str(tmp_path / "slow"), str(tmp_path / "order"), ready=ready.exists), {})
     supervisor.stop()
     assert (tmp_path / "order").exists() and marked(supervisor.mark) == []
