@@ -219,6 +219,12 @@ def test_a_look_at_an_old_export_is_no_look_at_the_moment_itself(session: Sessio
     assert interval(session) == (at(8, 40), at(9, 12), "observed")
 
 
+def test_what_is_missing_in_one_of_several_files_may_only_not_have_come_yet(session: Session) -> None:
+    store(session, register("- -"), when=at(8, 55))
+    store(session, register("/ N"), when=at(9, 12), one_moment=False)
+    assert interval(session) == (None, at(9, 12), "observed")
+
+
 @pytest.mark.parametrize("more", [{"waiting": ("registers.csv",)}, {"days": (date(2026, 11, 20),)}, {"notes": ("the folder holds no file registers*.csv",)},
                                   {"bad_rows": (BadRow("registers.csv", None, "the file is empty", ""),)}])
 def test_a_pull_that_did_not_see_the_whole_of_today_proves_nothing(session: Session, more: dict[str, object]) -> None:

@@ -287,18 +287,18 @@ def test_an_empty_folder_says_so(tmp_path: Path) -> None:
     assert pull(tmp_path).notes == ("the folder holds no file registers*.csv",)
 
 
-def test_the_data_are_as_old_as_the_oldest_file_with_registers_of_the_last_day(tmp_path: Path) -> None:
-    def as_of(days: list[date] | None = None) -> float:
-        found = pull(tmp_path, days).as_of
-        assert found is not None
-        return found.timestamp()
+def test_the_data_are_as_old_as_the_newest_file_and_of_one_moment_only_if_one_file_holds_the_last_day(tmp_path: Path) -> None:
+    def age(days: list[date] | None = None) -> tuple[float, bool]:
+        pulled = pull(tmp_path, days)
+        assert pulled.as_of is not None
+        return WRITTEN - pulled.as_of.timestamp(), pulled.one_moment
 
     put(tmp_path, HEADER + "2026-11-20,AM,7A,1,/\n", "registers-1.csv", WRITTEN - 900)
     put(tmp_path, HEADER + "2026-11-23,AM,7A,1,/\n", "registers-2.csv", WRITTEN - 500)
+    assert age() == (500, True)
     put(tmp_path, HEADER + "2026-11-23,AM,7B,2,/\n", "registers-3.csv", WRITTEN)
-    assert as_of([date(2026, 11, 20), MONDAY]) == as_of() == WRITTEN - 500
-    assert as_of([date(2026, 11, 20)]) == WRITTEN - 900
-    assert as_of([date(2026, 11, 24)]) == WRITTEN
+    assert age() == age([date(2026, 11, 20), MONDAY]) == (0, False)
+    assert age([date(2026, 11, 20)]) == (0, True)
 
 
 CALENDAR = SchoolCalendar((Term("autumn", date(2026, 9, 1), date(2026, 12, 18)),), inset=frozenset({date(2026, 11, 27)}),

@@ -116,7 +116,8 @@ def _keep_registers(session: Session, school: str, pulled: Pulled, pull: Pull, r
     if not pulled.registers:
         return []
     known = latest(session, school, min(r.local_date for r in pulled.registers), max(r.local_date for r in pulled.registers))
-    today, last_open = clock.local(stamp.at).date(), _last_open(session, school, pull.source, pull)
+    today = clock.local(stamp.at).date()
+    last_open = _last_open(session, school, pull.source, pull) if pulled.one_moment else None
     refused: list[Refused] = []
     fresh: list[tuple[_Key, Content, bytes]] = []
     cache: dict[tuple[str, date], str | UnknownCode] = {}

@@ -93,7 +93,7 @@ class _Reading:
         self._documents: dict[Key, RegisterDocument] = {}
         self._bad: list[BadRow] = []
         self._read = self._accepted = 0
-        self._newest = self._last_day = 0.0                # when files were written: the newest, and the oldest with the last day's registers
+        self._newest, self._files_of_last_day = 0.0, 0
 
     def age(self, path: Path) -> tuple[float, str]:
         """The order in which files are laid over each other: the newer over the older."""
@@ -128,8 +128,7 @@ class _Reading:
         found.tell(self._people)
         documents, written = found.documents(), self.age(path)[0]
         self._newest = max(self._newest, written)
-        if any(key[0] == self._day for key in documents):
-            self._last_day = min(self._last_day or written, written)
+        self._files_of_last_day += any(key[0] == self._day for key in documents)
         for key, document in documents.items():
             self._documents[key] = overlay(self._documents[key], document) if key in self._documents else document
 
@@ -192,7 +191,8 @@ class _Reading:
             pupils=self._people.pupils(), staff=self._people.staff(),
             bad_rows=(*self._bad, *self.refused, *(row for part in parts for row in part.bad)),
             waiting=tuple(self.waiting),
-            as_of=datetime.fromtimestamp(age, timezone.utc) if (age := self._last_day or self._newest) else None,
+            as_of=datetime.fromtimestamp(self._newest, timezone.utc) if self._newest else None,
+            one_moment=self._files_of_last_day < 2,
             rows_read=self._read + len(self.refused) + sum(part.read for part in parts),
             rows_accepted=self._accepted + sum(part.accepted for part in parts),
             notes=tuple(self.notes), days=self.days)

@@ -121,7 +121,8 @@ class Pulled:
     staff: tuple[Staff, ...] = ()
     bad_rows: tuple[BadRow, ...] = ()
     waiting: tuple[str, ...] = ()         # files still being written, left for the next pull
-    as_of: datetime | None = None         # how old the source itself says its data are
+    as_of: datetime | None = None         # how old the source itself says its newest data are
+    one_moment: bool = True               # False: parts of different age, so that what is not in them may only not have come yet
     rows_read: int = 0
     rows_accepted: int = 0
     notes: tuple[str, ...] = field(default=())
