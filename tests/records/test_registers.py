@@ -20,7 +20,8 @@ from cme.sources.source import BadRow, Mark, Pulled, RegisterDocument, TimeSeman
 SCHOOL = "330/1999"
 MONDAY = date(2026, 11, 23)
 CODES = load().codes
-EXACT, SAVED, OBSERVED, STALE = TimeSemantics.FIRST_COMPLETED, TimeSemantics.LAST_SAVED, TimeSemantics.OBSERVED, TimeSemantics.NONE
+EXACT, SAVED = TimeSemantics.FIRST_COMPLETED, TimeSemantics.LAST_SAVED
+OBSERVED, STALE = TimeSemantics.OBSERVED, TimeSemantics.NONE
 
 
 def at(hour: int, minute: int, day: date = MONDAY) -> datetime:
@@ -30,14 +31,17 @@ def at(hour: int, minute: int, day: date = MONDAY) -> datetime:
 def register(marks: str | dict[str, str], *, day: date = MONDAY, slot: str = "AM", group: str = "7A", kind: str = "session",
              taken_at: datetime | None = None, complete: bool = True) -> RegisterDocument:
     pairs = marks.items() if isinstance(marks, dict) else enumerate(marks.split(), 1)
-    return RegisterDocument(day, kind, slot, group, tuple(Mark(str(pupil), code) for pupil, code in pairs), taken_at, "T1" if taken_at else "", complete)
+    return RegisterDocument(day, kind, slot, group, tuple(Mark(str(pupil), code) for pupil, code in pairs), taken_at,
+                            "T1" if taken_at else "", complete)
 
 
-def store(session: Session, *documents: RegisterDocument, when: datetime = at(9, 5), semantics: TimeSemantics = OBSERVED, codes: CodeTable = CODES,
+def store(session: Session, *documents: RegisterDocument, when: datetime = at(9, 5), semantics: TimeSemantics = OBSERVED,
+          codes: CodeTable = CODES,
           source: str = "test", **more: object) -> PullResult:
     marks = sum(len(d.marks) for d in documents)
     pulled = Pulled(registers=documents, **{"rows_read": marks, "rows_accepted": marks, **more})  # type: ignore[arg-type]
-    result = registers.store(session, SCHOOL, pulled, source=source, codes=codes, stamp=Stamp("machine", when), time_semantics=semantics)
+    result = registers.store(session, SCHOOL, pulled, source=source, codes=codes, stamp=Stamp("machine", when),
+                             time_semantics=semantics)
     session.commit()
     return result
 
@@ -75,9 +79,10 @@ def test_the_backslash_of_the_afternoon_is_stored_as_it_is_and_so_is_what_follow
 
 def test_a_second_pull_of_the_same_export_writes_nothing(session: Session) -> None:
     store(session, register("/ N"), bad_rows=(BadRow("registers.csv", 7, "no day", "x"),), rows_read=3)
-    before = [count(session, table) for table in (RegisterVersion, Roster, PupilRow, Quarantine)], len(events(session, "register"))
+    tables = (RegisterVersion, Roster, PupilRow, Quarantine)
+    before = [count(session, table) for table in tables], len(events(session, "register"))
     again = store(session, register("/ N"), when=at(9, 10), bad_rows=(BadRow("registers.csv", 7, "no day", "x"),), rows_read=3)
-    assert ([count(session, table) for table in (RegisterVersion, Roster, PupilRow, Quarantine)], len(events(session, "register"))) == before
+    assert ([count(session, table) for table in tables], len(events(session, "register"))) == before
     assert (again.changed, again.registers_unchanged) == (False, 1)
     assert count(session, Pull) == 2, "that it was read is noted every time"
 
@@ -168,14 +173,16 @@ def test_two_registers_a_day_of_the_same_group_do_not_overwrite_each_other(sessi
 
 # --- status and the moment it was taken -----------------------------------------------------------------------------
 
-@pytest.mark.parametrize(("marks", "status"), [("/ N", "taken"), ("/ -", "partial"), ("- -", "not taken"), ("- zz", "partial"), ("/ zz", "taken")])
+@pytest.mark.parametrize(("marks", "status"), [("/ N", "taken"), ("/ -", "partial"), ("- -", "not taken"), ("- zz", "partial"),
+                                               ("/ zz", "taken")])
 def test_a_register_is_taken_when_every_expected_mark_is_entered(session: Session, marks: str, status: str) -> None:
     store(session, register(marks))
     assert now_in(session).status == status
 
 
 def test_a_pupil_who_is_not_expected_does_not_leave_a_register_unfinished(session: Session) -> None:
-    people = (s.Pupil("1"), s.Pupil("2", left=date(2026, 11, 20)), s.Pupil("3", admitted=date(2026, 12, 1)), s.Pupil("4", expected_pattern="MonPM TueAM"))
+    people = (s.Pupil("1"), s.Pupil("2", left=date(2026, 11, 20)), s.Pupil("3", admitted=date(2026, 12, 1)),
+              s.Pupil("4", expected_pattern="MonPM TueAM"))
     store(session, register("/ - - -"), pupils=people)
     assert now_in(session).status == "taken"
     store(session, register("\\ - - -", slot="PM"))
@@ -225,7 +232,8 @@ def test_what_is_missing_in_one_of_several_files_may_only_not_have_come_yet(sess
     assert interval(session) == (None, at(9, 12), "observed")
 
 
-@pytest.mark.parametrize("more", [{"waiting": ("registers.csv",)}, {"days": (date(2026, 11, 20),)}, {"notes": ("the folder holds no file registers*.csv",)},
+@pytest.mark.parametrize("more", [{"waiting": ("registers.csv",)}, {"days": (date(2026, 11, 20),)},
+                                  {"notes": ("the folder holds no file registers*.csv",)},
                                   {"bad_rows": (BadRow("registers.csv", None, "the file is empty", ""),)}])
 def test_a_pull_that_did_not_see_the_whole_of_today_proves_nothing(session: Session, more: dict[str, object]) -> None:
     store(session, register("- -"), when=at(8, 55))
@@ -258,7 +266,8 @@ def test_a_pupil_keeps_its_number_whatever_changes(session: Session) -> None:
 
 def test_what_a_source_does_not_give_stays_as_it_was(session: Session) -> None:
     contact = s.Contact("P Quillfeather", email="p@home.example")
-    store(session, pupils=(s.Pupil("1", surname="Quillfeather", address="1 Lanternwick Row", left=MONDAY, flags=("EHCP",), contacts=(contact,)),))
+    store(session, pupils=(s.Pupil("1", surname="Quillfeather", address="1 Lanternwick Row", left=MONDAY, flags=("EHCP",),
+                                   contacts=(contact,)),))
     store(session, pupils=(s.Pupil("1", left=None, given=frozenset({"left"})),), when=at(9, 10))
     row = session.scalars(select(PupilRow)).one()
     assert (row.surname, row.address, row.left) == ("Quillfeather", "1 Lanternwick Row", None)
@@ -268,13 +277,16 @@ def test_what_a_source_does_not_give_stays_as_it_was(session: Session) -> None:
 
 def test_a_changed_contact_ends_the_old_row_and_an_unchanged_one_keeps_its_number(session: Session) -> None:
     def rows() -> list[tuple[object, ...]]:
-        return [tuple(row) for row in session.execute(text("SELECT id, name, email, valid_from, valid_to FROM contact ORDER BY id"))]
+        return [tuple(row)
+                for row in session.execute(text("SELECT id, name, email, valid_from, valid_to FROM contact ORDER BY id"))]
 
     one, two = s.Contact("P Vex", priority=1, email="old@home.example"), s.Contact("Q Vex", priority=2)
     store(session, pupils=(s.Pupil("1", contacts=(one, two)),))
     first = rows()
-    store(session, pupils=(s.Pupil("1", contacts=(s.Contact("P Vex", priority=1, email="new@home.example"), two)),), when=at(9, 10))
-    assert rows() == [(*first[0][:4], at(9, 10)), first[1], (first[1][0] + 1, "P Vex", "new@home.example", at(9, 10), None)]  # type: ignore[operator]
+    store(session, pupils=(s.Pupil("1", contacts=(s.Contact("P Vex", priority=1, email="new@home.example"), two)),),
+          when=at(9, 10))
+    *before, newest = rows()
+    assert before == [(*first[0][:4], at(9, 10)), first[1]] and newest[1:] == ("P Vex", "new@home.example", at(9, 10), None)
 
 
 def test_flags_begin_and_end(session: Session) -> None:
@@ -293,32 +305,39 @@ def test_staff_are_brought_up_to_date(session: Session) -> None:
 # --- history --------------------------------------------------------------------------------------------------------
 
 def test_one_event_in_the_history_tells_the_counts_of_a_pull_and_no_name(session: Session) -> None:
-    store(session, register({"77-QUILL": "/"}), pupils=(s.Pupil("77-QUILL", surname="Quillfeather"),), bad_rows=(BadRow("registers.csv", 3, "no day", "Quillfeather"),),
+    store(session, register({"77-QUILL": "/"}), pupils=(s.Pupil("77-QUILL", surname="Quillfeather"),),
+          bad_rows=(BadRow("registers.csv", 3, "no day", "Quillfeather"),),
           rows_read=2)
     event, = events(session, "register")
-    assert (event.what, event.who, event.data["registers_new"], event.data["quarantined_new"]) == ("registers.pulled", "machine", 1, 1)
+    assert (event.what, event.who) == ("registers.pulled", "machine")
+    assert (event.data["registers_new"], event.data["quarantined_new"]) == (1, 1)
     assert "uill" not in f"{event.why} {event.data}".lower() and verify(session) == []
 
 
 def test_the_row_of_a_pull_balances(session: Session) -> None:
     store(session, register("/ zz"), bad_rows=(BadRow("registers.csv", 3, "no day", "x"),), rows_read=3, as_of=at(9, 1))
     pull = session.scalars(select(Pull)).one()
-    assert (pull.rows_read, pull.rows_accepted, pull.rows_quarantined, pull.outcome, pull.source_as_of) == (3, 1, 2, "ok", at(9, 1))
+    assert (pull.rows_read, pull.rows_accepted, pull.rows_quarantined) == (3, 1, 2)
+    assert (pull.outcome, pull.source_as_of) == ("ok", at(9, 1))
     assert pull.started_at == at(9, 5) and pull.finished_at is not None
 
 
 def test_nothing_of_a_pull_is_kept_when_its_transaction_fails(session: Session) -> None:
-    registers.store(session, SCHOOL, Pulled(registers=(register("/"),), rows_read=1), source="test", codes=CODES, stamp=Stamp("machine", at(9, 5)),
+    registers.store(session, SCHOOL, Pulled(registers=(register("/"),), rows_read=1), source="test", codes=CODES,
+                    stamp=Stamp("machine", at(9, 5)),
                     time_semantics=EXACT)
     session.rollback()
-    assert [count(session, table) for table in (RegisterVersion, PupilRow, Pull)] == [0, 0, 0] and events(session, "register") == []
+    assert [count(session, table) for table in (RegisterVersion, PupilRow, Pull)] == [0, 0, 0]
+    assert events(session, "register") == []
 
 
 def test_a_row_that_stands_in_another_line_since_the_file_grew_is_no_new_row(session: Session) -> None:
     def pulled(*lines: int) -> PullResult:
-        return store(session, bad_rows=tuple(BadRow("registers.csv", line, "no day", "x") for line in lines), rows_read=len(lines))
+        return store(session, bad_rows=tuple(BadRow("registers.csv", line, "no day", "x") for line in lines),
+                     rows_read=len(lines))
 
-    assert [pulled(3).quarantined_new, pulled(5).quarantined_new, pulled(5, 9).quarantined_new, pulled(6, 10).quarantined_new] == [1, 0, 1, 0]
+    assert [pulled(3).quarantined_new, pulled(5).quarantined_new, pulled(5, 9).quarantined_new,
+            pulled(6, 10).quarantined_new] == [1, 0, 1, 0]
     assert sorted(row.line or 0 for row in registers.quarantined(session, SCHOOL)) == [6, 10]
 
 
@@ -342,13 +361,15 @@ def of(session: Session, mis_id: str, **more: object) -> tuple[SessionMark, ...]
 
 def test_current_marks_are_the_newest_session_marks_in_order_and_no_lessons(session: Session) -> None:
     friday = date(2026, 11, 20)
-    store(session, register("\\", slot="PM"), register("N"), register("L", day=friday), register("O", kind="lesson", slot="P1"), register("/", day=date(2026, 10, 30)))
+    store(session, register("\\", slot="PM"), register("N"), register("L", day=friday), register("O", kind="lesson", slot="P1"),
+          register("/", day=date(2026, 10, 30)))
     store(session, register("I"), when=at(9, 30))
     assert of(session, "1") == (SessionMark(friday, "AM", "L"), SessionMark(MONDAY, "AM", "I"), SessionMark(MONDAY, "PM", "\\"))
     assert of(session, "1", known_at=at(9, 10))[1] == SessionMark(MONDAY, "AM", "N")
 
 
-@pytest.mark.parametrize(("one", "other", "seen"), [("-", "N", "N"), ("N", "-", "N"), ("D", "/", "/"), ("/", "D", "/"), ("D", "-", "D"), ("D", "D", "D"),
+@pytest.mark.parametrize(("one", "other", "seen"), [("-", "N", "N"), ("N", "-", "N"), ("D", "/", "/"), ("/", "D", "/"),
+                                                    ("D", "-", "D"), ("D", "D", "D"),
                                                     ("-", "-", "-"), ("N", "/", "/N"), ("/", "N", "/N"), ("N", "N", "N")])
 def test_a_pupil_in_two_groups_loses_no_real_mark(session: Session, one: str, other: str, seen: str) -> None:
     store(session, register(one, group="7A"), register(other, group="7B"))
@@ -359,35 +380,43 @@ def test_current_marks_can_be_asked_for_some_pupils_only(session: Session) -> No
     store(session, register("/ N"), register({"3": "/"}, group="7B"))
     numbers = list(session.scalars(select(PupilRow.id).order_by(PupilRow.mis_id)))
     assert set(current_marks(session, SCHOOL, MONDAY, MONDAY, pupils=[numbers[1]])) == {numbers[1]}
-    assert current_marks(session, SCHOOL, MONDAY, MONDAY, pupils=[]) == {} and current_marks(session, "other", MONDAY, MONDAY) == {}
+    assert current_marks(session, SCHOOL, MONDAY, MONDAY, pupils=[]) == {} and current_marks(session, "other", MONDAY,
+                                                                                             MONDAY) == {}
 
 
 def test_a_pupil_record_carries_the_enrolment_that_the_rules_need(session: Session) -> None:
-    people = (s.Pupil("1", admitted=date(2026, 9, 7), born=date(2012, 3, 4), registration="dual-subsidiary", expected_pattern="MonAM FriPM"),
+    people = (s.Pupil("1", admitted=date(2026, 9, 7), born=date(2012, 3, 4), registration="dual-subsidiary",
+                      expected_pattern="MonAM FriPM"),
               s.Pupil("2", left=date(2025, 7, 20)), s.Pupil("3", admitted=date(2026, 12, 1)), s.Pupil("4"))
     store(session, register({"1": "/", "2": "/", "4": "N"}), pupils=people)
     first, last = registers.pupil_records(session, SCHOOL, MONDAY, date(2025, 9, 1))
-    assert (first.enrolment.admitted, first.enrolment.born, first.enrolment.registration) == (date(2026, 9, 7), date(2012, 3, 4), "dual-subsidiary")
+    assert (first.enrolment.admitted, first.enrolment.born, first.enrolment.registration) == (date(2026, 9, 7), date(2012, 3, 4),
+                                                                                              "dual-subsidiary")
     assert first.enrolment.expected == {(1, "AM"), (5, "PM")} and first.marks == (SessionMark(MONDAY, "AM", "/"),)
-    assert last.enrolment.admitted == MONDAY and last.enrolment.expected is None, "without a known admission the first mark stands for it"
+    assert last.enrolment.expected is None
+    assert last.enrolment.admitted == MONDAY, "without a known admission the first mark stands for it"
 
 
 def test_expected_registers_meet_what_was_seen_of_them(session: Session) -> None:
     def expected(group: str, starts: datetime, required: bool = True) -> s.ExpectedRegister:
-        return s.ExpectedRegister(MONDAY, "session", "AM", group, starts, starts + timedelta(hours=3), ("T1", "T2"), required, "" if required else "nobody")
+        return s.ExpectedRegister(MONDAY, "session", "AM", group, starts, starts + timedelta(hours=3), ("T1", "T2"), required,
+                                  "" if required else "nobody")
 
     due = (expected("7A", at(9, 0)), expected("7B", at(9, 0)), expected("7C", at(8, 30), required=False))
     store(session, register("/ N", taken_at=at(9, 4)), expected=due, semantics=EXACT)
     states = registers.register_states(session, SCHOOL, MONDAY)
-    assert [(state.group, state.status, state.required) for state in states] == [("7C", "not taken", False), ("7A", "taken", True), ("7B", "not taken", True)]
-    assert (states[1].taken_to, states[1].basis, states[1].staff, states[1].source) == (at(9, 4), "first_completed", ("T1", "T2"), "test")
+    assert [(state.group, state.status, state.required) for state in states] == [("7C", "not taken", False),
+                                                                                 ("7A", "taken", True), ("7B", "not taken", True)]
+    assert (states[1].taken_to, states[1].basis, states[1].staff, states[1].source) == (at(9, 4), "first_completed", ("T1", "T2"),
+                                                                                        "test")
     assert store(session, expected=due, when=at(9, 10)).expected_changed == 0
     assert store(session, expected=(expected("7B", at(9, 0), required=False),), when=at(9, 11)).expected_changed == 1
     assert count(session, ExpectedRegister) == 3
 
 
 def test_eight_thousand_registers_are_kept_in_seconds(session: Session) -> None:
-    documents = tuple(register({str(group * 12 + n): "/" for n in range(12)}, day=date(2026, 1, 1) + timedelta(days=day), slot=slot, group=str(group))
+    documents = tuple(register({str(group * 12 + n): "/" for n in range(12)}, day=date(2026, 1, 1) + timedelta(days=day),
+                               slot=slot, group=str(group))
                       for day in range(200) for slot in ("AM", "PM") for group in range(20))
     statements = []
     from sqlalchemy import event

@@ -40,11 +40,13 @@ def pull(folder: Path, days: list[date] | None = None) -> Pulled:
 
 
 def keep(session: Session, pulled: Pulled) -> registers.PullResult:
-    return registers.store(session, "330/1999", pulled, source="demo", codes=POLICIES.codes, stamp=Stamp("machine", wall(DEMO_DAY, "09:21")),
+    return registers.store(session, "330/1999", pulled, source="demo", codes=POLICIES.codes,
+                           stamp=Stamp("machine", wall(DEMO_DAY, "09:21")),
                            time_semantics=TimeSemantics.FIRST_COMPLETED)
 
 
-def test_on_the_day_exactly_two_children_reach_a_threshold_one_in_a_row_and_one_together(session: Session, demo: tuple[Path, DemoFacts]) -> None:
+def test_on_the_day_exactly_two_children_reach_a_threshold_one_in_a_row_and_one_together(session: Session,
+                                                                                         demo: tuple[Path, DemoFacts]) -> None:
     folder, facts = demo
     result = keep(session, pull(folder))
     assert result.rows_quarantined == 0 and result.registers_incomplete == 0
@@ -75,7 +77,8 @@ def test_the_story_does_not_hang_on_one_seed(session: Session, tmp_path: Path, s
 def test_the_day_before_nobody_has_reached_a_threshold(session: Session, demo: tuple[Path, DemoFacts]) -> None:
     keep(session, pull(demo[0]))
     friday = date(2026, 11, 20)
-    assert not [f for p in registers.pupil_records(session, "330/1999", friday, date(2025, 9, 1)) for f in judge(p, friday, BOOK) if f.opens_case]
+    assert not [f for p in registers.pupil_records(session, "330/1999", friday, date(2025, 9, 1)) for f in judge(p, friday, BOOK)
+                if f.opens_case]
 
 
 def test_one_register_is_missing_one_came_late_and_the_others_in_time(session: Session, demo: tuple[Path, DemoFacts]) -> None:
@@ -95,7 +98,8 @@ def test_the_missing_register_comes_in_later_and_only_it_changes(session: Sessio
     demo_school.add_late_register(tmp_path, CALENDAR)
     again = keep(session, pull(tmp_path, [DEMO_DAY]))
     assert (again.registers_new, again.registers_changed, again.registers_unchanged) == (1, 0, 9)
-    state, = (s for s in registers.register_states(session, "330/1999", DEMO_DAY) if s.slot == "AM" and s.group == facts.unmarked_group)
+    state, = (s for s in registers.register_states(session, "330/1999", DEMO_DAY) if s.slot == "AM"
+              and s.group == facts.unmarked_group)
     assert state.status == "taken" and state.taken_to is not None and local(state.taken_to).strftime("%H:%M") == "09:31"
 
 
@@ -115,11 +119,14 @@ def test_the_school_has_about_120_pupils_in_ten_groups_and_three_terms_of_marks(
     folder, facts = demo
     pulled = pull(folder)
     assert facts.pupils == 120 and len({r.group for r in pulled.registers}) == 10
-    assert sorted(path.name for path in folder.iterdir()) == ["contacts.csv", "pupils.csv", "registers-2026-11-23.csv", "registers-2026-autumn.csv",
-                                                              "registers-2026-spring.csv", "registers-2026-summer.csv", "staff.csv", "timetable.csv"]
+    assert sorted(path.name for path in folder.iterdir()) == ["contacts.csv", "pupils.csv", "registers-2026-11-23.csv",
+                                                              "registers-2026-autumn.csv",
+                                                              "registers-2026-spring.csv", "registers-2026-summer.csv",
+                                                              "staff.csv", "timetable.csv"]
     days = {r.local_date for r in pulled.registers}
     assert days == set(CALENDAR.school_days(date(2026, 1, 5), DEMO_DAY)), "every school day, and no other"
-    assert any(p.left and p.left < DEMO_DAY for p in pulled.pupils) and any(p.admitted and p.admitted > date(2026, 9, 10) for p in pulled.pupils)
+    assert any(p.left and p.left < DEMO_DAY for p in pulled.pupils) and any(p.admitted and p.admitted > date(2026, 9, 10)
+                                                                            for p in pulled.pupils)
 
 
 def test_its_marks_are_valid_codes_of_many_kinds(demo: tuple[Path, DemoFacts]) -> None:
@@ -149,4 +156,5 @@ def test_every_number_and_address_is_fictional_and_well_formed(demo: tuple[Path,
     assert {number[row["pupil_id"]] for row in pupils} == {0, 1, 2} and number[facts.no_contact] == 0
     first = next(row for row in contacts if row["pupil_id"] == facts.do_not_contact and row["priority"] == "1")
     assert first["do_not_contact"] == "yes"
-    assert all(next(c for c in contacts if c["pupil_id"] == child and c["priority"] == "1")["email"] for child in (facts.continuous, facts.cumulative))
+    assert all(next(c for c in contacts if c["pupil_id"] == child and c["priority"] == "1")["email"]
+               for child in (facts.continuous, facts.cumulative))

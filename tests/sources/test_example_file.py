@@ -22,7 +22,8 @@ PAGE = (Path(__file__).parents[2] / "docs" / "registers-csv.md").read_text(encod
 def opening(pulled: Pulled, as_of: date) -> dict[str, list[tuple[str, date]]]:
     found = {}
     for pupil in pulled.pupils:
-        marks = tuple(SessionMark(r.local_date, r.slot, m.code) for r in pulled.registers for m in r.marks if m.pupil == pupil.mis_id)
+        marks = tuple(SessionMark(r.local_date, r.slot, m.code) for r in pulled.registers for m in r.marks
+                      if m.pupil == pupil.mis_id)
         record = PupilRecord(1, Enrolment(pupil.admitted or date.min, born=pupil.born), marks)
         if findings := [(f.rule, f.reached_on) for f in judge(record, as_of, BOOK) if f.opens_case]:
             found[pupil.mis_id] = findings
@@ -40,7 +41,8 @@ def test_the_example_is_read_without_a_fault_and_a_child_crosses_the_threshold_o
 
 def test_every_child_of_the_example_has_a_contact_and_nobody_is_real() -> None:
     pulled = CsvFile(EXAMPLE).pull(None)
-    assert all(p.contacts and p.contacts[0].email.endswith(".example") and upn(p.upn) for p in pulled.pupils) and len(pulled.pupils) == 10
+    assert all(p.contacts and p.contacts[0].email.endswith(".example") and upn(p.upn)
+               for p in pulled.pupils) and len(pulled.pupils) == 10
     assert all(c.telephone.startswith(("07700 900", "0121 496 0")) for p in pulled.pupils for c in p.contacts)
 
 
@@ -54,7 +56,9 @@ def test_the_page_documents_every_column_and_only_those() -> None:
     shapes = (columns.REGISTERS, columns.PUPILS, columns.CONTACTS, columns.STAFF, columns.TIMETABLE, columns.EXPECTED)
     known = {name for shape in shapes for name in shape.required | shape.optional}
     assert known <= told, f"not documented: {known - told}"
-    assert all(f"`contact_1_{name}`" in PAGE for name in ("name", "relationship", "email", "telephone", "language", "do_not_contact"))
-    others = {"session", "lesson", "sole", "guest", "yes", "no", "first_completed", "last_saved", "observed", "none", "registers", "pupils", "contacts",
+    assert all(f"`contact_1_{name}`" in PAGE for name in ("name", "relationship", "email", "telephone", "language",
+                                                          "do_not_contact"))
+    others = {"session", "lesson", "sole", "guest", "yes", "no", "first_completed", "last_saved", "observed", "none", "registers",
+              "pupils", "contacts",
               "staff", "expected", "local_codes"}
     assert told - known <= others, f"documented but unknown: {told - known - others}"

@@ -24,7 +24,8 @@ def put(folder: Path, text: str | bytes, name: str = "registers.csv", written: f
     return path
 
 
-def pull(folder: Path, days: list[date] | None = None, *, now: float = WRITTEN + 60, calendar: SchoolCalendar | None = None) -> Pulled:
+def pull(folder: Path, days: list[date] | None = None, *, now: float = WRITTEN + 60,
+         calendar: SchoolCalendar | None = None) -> Pulled:
     return CsvFolder(folder, clock=lambda: now, calendar=calendar).pull(days)
 
 
@@ -48,7 +49,8 @@ def test_one_register_is_one_document_with_its_marks(tmp_path: Path) -> None:
 
 
 def test_the_backslash_of_the_afternoon_survives_quoted_or_not_and_at_the_end_of_a_line(tmp_path: Path) -> None:
-    pulled = read(tmp_path, HEADER + '2026-11-23,PM,7A,1,\\\n2026-11-23,PM,7A,2,"\\"\n2026-11-23,PM,7A,3,\\\n2026-11-23,PM,7A,4,N\n')
+    pulled = read(tmp_path,
+                  HEADER + '2026-11-23,PM,7A,1,\\\n2026-11-23,PM,7A,2,"\\"\n2026-11-23,PM,7A,3,\\\n2026-11-23,PM,7A,4,N\n')
     assert marks(pulled) == {"1": "\\", "2": "\\", "3": "\\", "4": "N"}
 
 
@@ -73,7 +75,8 @@ def test_an_empty_mark_is_read_as_not_entered(tmp_path: Path) -> None:
     assert marks(read(tmp_path, HEADER + "2026-11-23,AM,7A,1,\n")) == {"1": ""}
 
 
-@pytest.mark.parametrize("day", ["1/9/2019", "23.11.2026", "23/11/26", "2026/11/23", "20261123", "Mon 23 Nov", "2026-02-30", "31/02/2026",
+@pytest.mark.parametrize("day", ["1/9/2019", "23.11.2026", "23/11/26", "2026/11/23", "20261123", "Mon 23 Nov", "2026-02-30",
+                                 "31/02/2026",
                                  "45984", "", "٢٣/١١/٢٠٢٦"])
 def test_a_date_in_another_form_costs_its_row_and_the_rest_goes_on(tmp_path: Path, day: str) -> None:
     pulled = read(tmp_path, HEADER + f"{day},AM,7A,1,/\n2026-11-23,AM,7A,2,N\n")
@@ -129,7 +132,8 @@ def test_a_polish_name_arrives_whole_in_utf8(tmp_path: Path) -> None:
     assert read(tmp_path, HEADER[:-1] + ",forename\n2026-11-23,AM,9A,1,/,Łukasz\n").pupils[0].forename == "Łukasz"
 
 
-@pytest.mark.parametrize("data", [b"\x81\x8d\x90", b"\xff\xfe\x00\xd8", b"\0\0\0", b"", b"\n\n \n", b"PK\x03\x04\x14\0", b"\xff\xfe\0"])
+@pytest.mark.parametrize("data", [b"\x81\x8d\x90", b"\xff\xfe\x00\xd8", b"\0\0\0", b"", b"\n\n \n", b"PK\x03\x04\x14\0",
+                                  b"\xff\xfe\0"])
 def test_a_file_that_is_no_text_is_one_bad_row_and_the_other_files_go_on(tmp_path: Path, data: bytes) -> None:
     put(tmp_path, data, "registers-old.csv")
     pulled = read(tmp_path, HEADER + "2026-11-23,AM,7A,1,/\n")
@@ -139,7 +143,9 @@ def test_a_file_that_is_no_text_is_one_bad_row_and_the_other_files_go_on(tmp_pat
 
 @pytest.mark.parametrize("delimiter", [",", ";", "\t"])
 def test_the_delimiter_is_the_one_of_the_first_line(tmp_path: Path, delimiter: str) -> None:
-    text = (HEADER[:-1] + ",note\n2026-11-23,AM,7A,1,B,#\n").replace(",", delimiter).replace("#", "came; then left, early" if delimiter == "\t" else "x")
+    text = (HEADER[:-1] + ",note\n2026-11-23,AM,7A,1,B,#\n").replace(",", delimiter).replace("#",
+                                                                                             "came; then left, early"
+                                                                                             if delimiter == "\t" else "x")
     assert marks(read(tmp_path, text)) == {"1": "B"}
 
 
@@ -151,7 +157,8 @@ def test_a_missing_column_is_named_and_no_cell_is_quoted(tmp_path: Path) -> None
     put(tmp_path, "Quillfeather,2026-11-23,AM\n")
     with pytest.raises(BadInput) as refused:
         CsvFile(tmp_path / "registers.csv").pull(None)
-    assert "mark" in str(refused.value) and "Quillfeather" not in str(refused.value) and "docs/registers-csv.md" in str(refused.value)
+    said = str(refused.value)
+    assert "mark" in said and "Quillfeather" not in said and "docs/registers-csv.md" in said
 
 
 def test_a_column_that_stands_twice_is_refused(tmp_path: Path) -> None:
@@ -220,11 +227,14 @@ def test_the_same_row_twice_is_one_mark(tmp_path: Path) -> None:
     assert marks(pulled) == {"1": "/"} and pulled.rows_accepted == 2 and pulled.registers[0].complete
 
 
-@pytest.mark.parametrize("row", ["2026-11-23,EV,7A,1,/", "2026-11-23,AM,,1,/", "2026-11-23,AM,7A,,/", "2026-11-23,AM,7A,1,Present today",
-                                 "2026-11-23,AM,7A,1,/,late", "2026-11-23,AM,7A,1,/,,9.04", "2026-11-23,AM,7A,1,/,-3", "2026-11-23,AM,7A,1,/,,25:04",
+@pytest.mark.parametrize("row", ["2026-11-23,EV,7A,1,/", "2026-11-23,AM,,1,/", "2026-11-23,AM,7A,,/",
+                                 "2026-11-23,AM,7A,1,Present today",
+                                 "2026-11-23,AM,7A,1,/,late", "2026-11-23,AM,7A,1,/,,9.04", "2026-11-23,AM,7A,1,/,-3",
+                                 "2026-11-23,AM,7A,1,/,,25:04",
                                  "2026-11-23,AM,7A,1,/,,,,x", '2026-11-23,AM,7A,1,/,"3'])
 def test_a_malformed_row_is_kept_with_its_reason_and_its_neighbours_are_read(tmp_path: Path, row: str) -> None:
-    pulled = read(tmp_path, HEADER[:-1] + ",minutes_late,taken_at,note\n" + f"2026-11-23,AM,7A,2,/,,,\n{row}\n2026-11-23,AM,7A,3,N,,,\n")
+    pulled = read(tmp_path,
+                  HEADER[:-1] + ",minutes_late,taken_at,note\n" + f"2026-11-23,AM,7A,2,/,,,\n{row}\n2026-11-23,AM,7A,3,N,,,\n")
     assert marks(pulled) == {"2": "/", "3": "N"}
     assert [bad.raw for bad in pulled.bad_rows] == [row] and not pulled.registers[0].complete
 
@@ -236,7 +246,8 @@ def test_a_quote_that_is_never_closed_costs_one_line_and_not_the_rest_of_the_fil
 
 
 def test_a_note_may_run_over_two_lines(tmp_path: Path) -> None:
-    pulled = read(tmp_path, HEADER[:-1] + ',note\r\n2026-11-23,AM,7A,1,B,"at the farm,\r\nall ""morning"""\r\n2026-11-23,AM,7A,2,/,\r\n')
+    pulled = read(tmp_path,
+                  HEADER[:-1] + ',note\r\n2026-11-23,AM,7A,1,B,"at the farm,\r\nall ""morning"""\r\n2026-11-23,AM,7A,2,/,\r\n')
     assert pulled.registers[0].marks == (Mark("1", "B", None, 'at the farm,\nall "morning"'), Mark("2", "/"))
 
 
@@ -260,9 +271,12 @@ def test_a_register_exported_again_in_another_file_counts_as_written_later(tmp_p
     assert marks(pull(tmp_path)) == {"1": "M", "2": "/"}
 
 
-@pytest.mark.parametrize(("text", "utc"), [("2026-11-23T09:04", (9, 4)), ("2026-11-23 09:04:10.123456", (9, 4)), ("23/11/2026 09:04", (9, 4)), ("09:04", (9, 4)),
-                                           ("2026-11-23T09:04Z", (9, 4)), ("2026-11-23T10:04:00+01:00", (9, 4)), ("2026-11-23T10:04+0100", (9, 4))])
-def test_the_moment_a_register_was_taken_is_read_in_every_documented_form(tmp_path: Path, text: str, utc: tuple[int, int]) -> None:
+@pytest.mark.parametrize(("text", "utc"), [("2026-11-23T09:04", (9, 4)), ("2026-11-23 09:04:10.123456", (9, 4)),
+                                           ("23/11/2026 09:04", (9, 4)), ("09:04", (9, 4)),
+                                           ("2026-11-23T09:04Z", (9, 4)), ("2026-11-23T10:04:00+01:00", (9, 4)),
+                                           ("2026-11-23T10:04+0100", (9, 4))])
+def test_the_moment_a_register_was_taken_is_read_in_every_documented_form(tmp_path: Path, text: str,
+                                                                          utc: tuple[int, int]) -> None:
     taken = read(tmp_path, HEADER[:-1] + f",taken_at,taken_by\n2026-11-23,AM,7A,1,/,{text},T1\n").registers[0]
     assert taken.taken_at is not None and (taken.taken_at.hour, taken.taken_at.minute) == utc
     assert taken.taken_at.tzinfo is timezone.utc and taken.taken_by == "T1"
@@ -274,7 +288,9 @@ def test_a_time_without_an_offset_is_the_schools_wall_clock_also_in_summer(tmp_p
 
 
 def test_a_lesson_needs_its_own_slot(tmp_path: Path) -> None:
-    pulled = read(tmp_path, HEADER[:-1] + ",kind,slot\n2026-11-23,,Maths,1,/,lesson,P1\n2026-11-23,,Maths,1,N,Lesson,P2\n2026-11-23,,Maths,1,/,lesson,\n")
+    pulled = read(tmp_path,
+                  HEADER[:-1] + ",kind,slot\n2026-11-23,,Maths,1,/,lesson,P1\n2026-11-23,,Maths,1,N,Lesson,P2\n"
+                  "2026-11-23,,Maths,1,/,lesson,\n")
     assert [(r.kind, r.slot) for r in pulled.registers] == [("lesson", "P1"), ("lesson", "P2")] and len(pulled.bad_rows) == 1
 
 
@@ -317,11 +333,13 @@ def test_the_timetable_gives_a_register_for_every_session_the_school_has(tmp_pat
                    for session, starts, ends in (("AM", "9:00", "12:00"), ("PM", "13:00", "15:00")))
     days = [date(2026, 11, day) for day in range(21, 29)]
     found = expected(tmp_path, rows, days)
-    assert [(day.day, slot) for day, slot, *_ in found] == [(23, "AM"), (23, "PM"), (24, "AM"), (24, "PM"), (25, "AM"), (26, "AM"), (26, "PM")]
+    assert [(day.day, slot) for day, slot, *_ in found] == [(23, "AM"), (23, "PM"), (24, "AM"), (24, "PM"), (25, "AM"),
+                                                            (26, "AM"), (26, "PM")]
 
 
 def test_two_teachers_of_one_register_are_one_register_with_both(tmp_path: Path) -> None:
-    assert expected(tmp_path, "Mon,AM,7A,09:00,12:00,T1\nMon,AM,7A,09:00,12:00,T2|T1\n", [MONDAY]) == [(MONDAY, "AM", "7A", True, ("T1", "T2"))]
+    assert expected(tmp_path, "Mon,AM,7A,09:00,12:00,T1\nMon,AM,7A,09:00,12:00,T2|T1\n",
+                    [MONDAY]) == [(MONDAY, "AM", "7A", True, ("T1", "T2"))]
 
 
 def test_a_register_of_a_group_with_nobody_to_expect_is_not_required(tmp_path: Path) -> None:
@@ -338,7 +356,9 @@ def test_the_start_of_a_register_is_wall_clock_in_summer_and_winter(tmp_path: Pa
 
 
 def test_a_timetable_row_that_cannot_be_read_is_quarantined(tmp_path: Path) -> None:
-    put(tmp_path, TIMETABLE + "Sunday,AM,7A,09:00,12:00,T1\nMon,AM,7A,12:00,09:00,T1\nMon,AM,7A,9,12:00,T1\nMon,AM,7B,09:00,12:00,T1\n", "timetable.csv")
+    put(tmp_path,
+        TIMETABLE + "Sunday,AM,7A,09:00,12:00,T1\nMon,AM,7A,12:00,09:00,T1\nMon,AM,7A,9,12:00,T1\nMon,AM,7B,09:00,12:00,T1\n",
+        "timetable.csv")
     put(tmp_path, HEADER)
     pulled = pull(tmp_path, [MONDAY])
     assert len(pulled.expected) == 1 and [row.line for row in pulled.bad_rows] == [2, 3, 4] and pulled.rows_read == 4

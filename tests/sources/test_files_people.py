@@ -19,15 +19,20 @@ def pull(folder: Path, **files: str) -> Pulled:
 
 def test_a_pupil_carries_what_the_file_gives_and_says_what_that_is(tmp_path: Path) -> None:
     pupil = pull(tmp_path, pupils="Pupil ID,Forename,Surname,Date of Birth,Admitted,Left,Registration,Expected pattern,Flags\n"
-                                  "1,Zoë,Quillfeather,2012-03-04,01/09/2026,,Dual main,tueam MonPM,EHCP; social worker\n").pupils[0]
-    assert (pupil.forename, pupil.surname, pupil.born, pupil.admitted) == ("Zoë", "Quillfeather", date(2012, 3, 4), date(2026, 9, 1))
+                                  "1,Zoë,Quillfeather,2012-03-04,01/09/2026,,Dual main,"
+                                  "tueam MonPM,EHCP; social worker\n").pupils[0]
+    assert (pupil.forename, pupil.surname, pupil.born, pupil.admitted) == ("Zoë", "Quillfeather", date(2012, 3, 4),
+                                                                           date(2026, 9, 1))
     assert (pupil.registration, pupil.expected_pattern, pupil.flags) == ("dual-main", "MonPM TueAM", ("EHCP", "social worker"))
-    assert pupil.given == {"forename", "surname", "born", "admitted", "left", "registration", "expected_pattern", "flags", "group"}
+    assert pupil.given == {"forename", "surname", "born", "admitted", "left", "registration", "expected_pattern", "flags",
+                           "group"}
 
 
 def test_contacts_come_in_order_of_their_priority(tmp_path: Path) -> None:
-    pulled = pull(tmp_path, contacts="pupil_id,name,priority,email,do_not_contact\n1,B Marrowby,2,b@home.example,\n1,A Marrowby,1,,YES\n")
-    assert pulled.pupils[0].contacts == (Contact("A Marrowby", priority=1, do_not_contact=True), Contact("B Marrowby", priority=2, email="b@home.example"))
+    pulled = pull(tmp_path,
+                  contacts="pupil_id,name,priority,email,do_not_contact\n1,B Marrowby,2,b@home.example,\n1,A Marrowby,1,,YES\n")
+    assert pulled.pupils[0].contacts == (Contact("A Marrowby", priority=1, do_not_contact=True),
+                                         Contact("B Marrowby", priority=2, email="b@home.example"))
 
 
 def test_a_pupil_without_a_contact_row_has_no_contact_and_says_so(tmp_path: Path) -> None:
@@ -62,7 +67,8 @@ def test_a_pattern_or_registration_nobody_knows_is_refused(tmp_path: Path) -> No
 
 def test_a_register_export_alone_gives_its_pupils_and_their_contacts(tmp_path: Path) -> None:
     (tmp_path / "export.csv").write_text(
-        "date,session,group,pupil_id,mark,forename,surname,date_of_birth,contact_1_name,contact_1_email,contact_2_name,contact_2_email\n"
+        "date,session,group,pupil_id,mark,forename,surname,date_of_birth,"
+        "contact_1_name,contact_1_email,contact_2_name,contact_2_email\n"
         "2026-11-20,AM,7A,1,N,Ottoline,Marrowby,2012-03-04,P Marrowby,p@home.example,,\n"
         "2026-11-23,AM,7A,1,N,Ottoline,Marrowby,2012-03-04,P Marrowby,p@home.example,Q Marrowby,\n")
     pupil, = CsvFile(tmp_path / "export.csv").pull(None).pupils
@@ -71,7 +77,8 @@ def test_a_register_export_alone_gives_its_pupils_and_their_contacts(tmp_path: P
 
 
 def test_an_empty_cell_in_a_register_export_says_nothing_and_in_a_list_of_pupils_that_there_is_nothing(tmp_path: Path) -> None:
-    export = "date,session,group,pupil_id,mark,surname,home_school,contact_1_name\n2026-11-20,AM,7A,1,/,Marrowby,,P Marrowby\n2026-11-23,AM,7A,1,/,,,\n"
+    export = ("date,session,group,pupil_id,mark,surname,home_school,contact_1_name\n"
+              "2026-11-20,AM,7A,1,/,Marrowby,,P Marrowby\n2026-11-23,AM,7A,1,/,,,\n")
     pupil, = pull(tmp_path, registers=export).pupils
     assert (pupil.surname, len(pupil.contacts), pupil.given) == ("Marrowby", 1, {"surname", "group", "contacts"})
     pupil, = pull(tmp_path, registers=export, pupils="pupil_id,home_school\n1,\n").pupils

@@ -16,7 +16,8 @@ from cme.sources.source import Contact, Mark, RegisterDocument, Staff, TimeSeman
 from cme.sources.sql import SqlSource
 
 MONDAY = date(2026, 11, 23)
-REGISTERS = """SELECT m.day AS date, m.session, m.room AS "group", m.pupil AS pupil_id, m.mark, m.taken AS taken_at, m.teacher AS taken_by
+REGISTERS = """SELECT m.day AS date, m.session, m.room AS "group", m.pupil AS pupil_id, m.mark, m.taken AS taken_at,
+                      m.teacher AS taken_by
                FROM mark m WHERE m.day BETWEEN :from_day AND :to_day ORDER BY m.day, m.session, m.room, m.pupil"""
 TABLES = """
 CREATE TABLE mark (day date, session char(4), room text, pupil integer, mark char(3), taken {timestamp}, teacher text);
@@ -38,7 +39,8 @@ QUERIES = {
     "pupils": "SELECT id AS pupil_id, first AS forename, last AS surname, born AS date_of_birth, leaves AS \"left\" FROM pupil",
     "contacts": "SELECT pupil AS pupil_id, name, rank AS priority, stop AS do_not_contact FROM contact",
     "staff": "SELECT code AS staff_code, mail AS email FROM staff",
-    "expected": "SELECT day AS date, session, room AS \"group\", starts, ends, who AS staff FROM slot WHERE day >= :from_day AND day <= :to_day"}
+    "expected": "SELECT day AS date, session, room AS \"group\", starts, ends, who AS staff FROM slot "
+                "WHERE day >= :from_day AND day <= :to_day"}
 _numbers = count(1)
 
 
@@ -111,7 +113,8 @@ def test_missing_columns_are_listed_in_one_sentence_before_anything_is_read(url:
     queries = {**QUERIES, "registers": "SELECT day AS date, session FROM mark", "staff": "SELECT mail FROM staff"}
     with pytest.raises(Misconfigured) as refused:
         SqlSource(url, queries, name="mis").check()
-    assert "query registers: the columns group, mark, pupil_id" in str(refused.value) and "query staff: the column staff_code" in str(refused.value)
+    said = str(refused.value)
+    assert "query registers: the columns group, mark, pupil_id" in said and "query staff: the column staff_code" in said
     with pytest.raises(Misconfigured):
         SqlSource(url, queries).pull([MONDAY])
 
@@ -120,7 +123,8 @@ def test_a_contract_that_is_kept_passes_the_check(url: str) -> None:
     SqlSource(url, QUERIES).check()
 
 
-@pytest.mark.parametrize("query", ["SELECT * FROM nowhere", "SELEC 1", "SELECT nothing FROM mark", REGISTERS.replace(":to_day", ":until")])
+@pytest.mark.parametrize("query", ["SELECT * FROM nowhere", "SELEC 1", "SELECT nothing FROM mark",
+                                   REGISTERS.replace(":to_day", ":until")])
 def test_a_query_that_the_database_refuses_is_a_matter_for_a_person(url: str, query: str) -> None:
     with pytest.raises(Misconfigured, match="query registers"):
         SqlSource(url, {"registers": query}).pull([MONDAY])
@@ -164,7 +168,9 @@ def test_a_wrong_password_is_a_matter_for_a_person(postgres: str) -> None:
 
 @pytest.mark.parametrize(("address", "queries", "sentence"), [
     ("not a url", {"registers": REGISTERS}, "must look like"), ("nosuch://x/y", {"registers": REGISTERS}, "driver"),
-    ("sqlite://", {"pupils": "SELECT 1"}, "no query called registers"), ("sqlite://", {"registers": "SELECT 1", "marks": "x"}, "queries marks")])
+    ("sqlite://", {"pupils": "SELECT 1"}, "no query called registers"),
+                                                              ("sqlite://", {"registers": "SELECT 1", "marks": "x"},
+                                                               "queries marks")])
 def test_a_source_that_cannot_be_meant_is_refused_at_once(address: str, queries: dict[str, str], sentence: str) -> None:
     with pytest.raises(Misconfigured, match=sentence):
         SqlSource(address, queries)
@@ -178,7 +184,9 @@ def test_an_sqlite_file_that_is_not_there_is_not_made(tmp_path: Path) -> None:
 
 def test_nothing_can_be_written_through_a_source(postgres: str) -> None:
     with pytest.raises(Misconfigured):
-        SqlSource(postgres, {"registers": "DELETE FROM mark RETURNING day AS date, session, room AS \"group\", pupil AS pupil_id, mark"}).pull([MONDAY])
+        SqlSource(postgres,
+                  {"registers": "DELETE FROM mark RETURNING day AS date, session, "
+                                           "room AS \"group\", pupil AS pupil_id, mark"}).pull([MONDAY])
     assert len(SqlSource(postgres, QUERIES).pull(None).registers) == 3
 
 
@@ -196,6 +204,8 @@ def test_a_row_that_cannot_be_read_is_quarantined_and_the_rest_goes_on(sqlite: s
 def test_a_file_and_a_database_with_the_same_rows_give_the_same_registers(tmp_path: Path, sqlite: str) -> None:
     from cme.sources.files import CsvFile
 
-    (tmp_path / "r.csv").write_text("date,session,group,pupil_id,mark,taken_at,taken_by\n2026-11-20,PM,7A,7,\\,2026-11-20 13:04:00,T1\n"
-                                    "2026-11-23,AM,7A,7,/,2026-11-23 09:04:00.081,T1\n2026-11-23,AM,7A,8,C1,2026-11-23 09:04:00.081,T1\n2026-11-23,AM,7B,9,,,\n")
+    (tmp_path / "r.csv").write_text("date,session,group,pupil_id,mark,taken_at,taken_by\n"
+                                    "2026-11-20,PM,7A,7,\\,2026-11-20 13:04:00,T1\n"
+                                    "2026-11-23,AM,7A,7,/,2026-11-23 09:04:00.081,T1\n"
+                                    "2026-11-23,AM,7A,8,C1,2026-11-23 09:04:00.081,T1\n2026-11-23,AM,7B,9,,,\n")
     assert CsvFile(tmp_path / "r.csv").pull(None).registers == SqlSource(sqlite, {"registers": REGISTERS}).pull(None).registers

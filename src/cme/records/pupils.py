@@ -1,8 +1,8 @@
 """Pupils, their contacts and flags, and staff, as the school's source gives them.
 
-A pupil's number is the same for ever, by (school, the source's own identifier). What the source does not give stays as it was. Contacts
-and flags carry validity: a change ends the old row and opens a new one, so that "whom could we have called that day?" has an
-answer. No pupil is ever deleted: a leaver's history stays.
+A pupil's number is the same for ever, by (school, the source's own identifier). What the source does not give stays as it was.
+Contacts and flags carry validity: a change ends the old row and opens a new one, so that "whom could we have called that day?"
+has an answer. No pupil is ever deleted: a leaver's history stays.
 """
 
 from collections import Counter
@@ -20,7 +20,8 @@ from cme.records.tables import Contact, Flag, Pupil, Staff
 from cme.rules.finding import Enrolment
 from cme.sources import source
 
-_SAME = ("forename", "surname", "born", "sex", "upn", "year_group", "address", "postcode", "admitted", "left", "registration", "home_school",
+_SAME = ("forename", "surname", "born", "sex", "upn", "year_group", "address", "postcode", "admitted", "left", "registration",
+         "home_school",
          "expected_pattern")
 _COLUMN = {field: field for field in _SAME} | {"group": "group_key"}
 _CONTACT = ("priority", "name", "relationship", "email", "telephone", "language", "do_not_contact")
@@ -49,13 +50,15 @@ class Roll:
 
 def expected_sessions(pattern: str) -> frozenset[tuple[int, str]] | None:
     """"MonAM TuePM" as {(1, "AM"), (2, "PM")}; None for an empty pattern: every session."""
-    found = frozenset((_WEEKDAYS[word[:3]], word[3:]) for word in pattern.split() if word[:3] in _WEEKDAYS and word[3:] in ("AM", "PM"))
+    found = frozenset((_WEEKDAYS[word[:3]], word[3:]) for word in pattern.split() if word[:3] in _WEEKDAYS
+                      and word[3:] in ("AM", "PM"))
     return found or None
 
 
 def enrolment(pupil: Pupil, first_mark: date) -> Enrolment:
     """What decides the pupil's possible sessions. Without a known admission date the first mark stands for it."""
-    return Enrolment(pupil.admitted or first_mark, pupil.left, pupil.born, pupil.registration, expected_sessions(pupil.expected_pattern))
+    return Enrolment(pupil.admitted or first_mark, pupil.left, pupil.born, pupil.registration,
+                     expected_sessions(pupil.expected_pattern))
 
 
 def keep_pupils(session: Session, school: str, pupils: Sequence[source.Pupil], named: Iterable[str], stamp: Stamp) -> Roll:
@@ -93,11 +96,13 @@ def _seen_today(session: Session, rows: list[Pupil], stamp: Stamp) -> None:
     """Note once a day that the source still gives these pupils: a second pull writes nothing."""
     stale = [row.id for row in rows if row.last_seen.date() < stamp.at.astimezone(row.last_seen.tzinfo).date()]
     if stale:
-        session.execute(update(Pupil).where(Pupil.id.in_(stale)).values(last_seen=stamp.at), execution_options={"synchronize_session": False})
+        session.execute(update(Pupil).where(Pupil.id.in_(stale)).values(last_seen=stamp.at),
+                        execution_options={"synchronize_session": False})
 
 
 def _keep_contacts(session: Session, roll: Roll, pupils: list[source.Pupil], stamp: Stamp) -> int:
-    rows = session.scalars(select(Contact).where(Contact.pupil_id.in_([roll.ids[p.mis_id] for p in pupils]), Contact.valid_to.is_(None))).all()
+    rows = session.scalars(select(Contact).where(Contact.pupil_id.in_([roll.ids[p.mis_id] for p in pupils]),
+                                                 Contact.valid_to.is_(None))).all()
     held = [(row, (row.pupil_id, *(getattr(row, name) for name in _CONTACT))) for row in rows]
     wanted = [(roll.ids[p.mis_id], *(getattr(contact, name) for name in _CONTACT)) for p in pupils for contact in p.contacts]
     ended, opened = _differ(held, wanted)
@@ -105,12 +110,14 @@ def _keep_contacts(session: Session, roll: Roll, pupils: list[source.Pupil], sta
         row.valid_to = stamp.at
     session.flush()
     if opened:
-        session.execute(insert(Contact), [dict(zip(("pupil_id", *_CONTACT), values, strict=True), valid_from=stamp.at) for values in opened])
+        session.execute(insert(Contact), [dict(zip(("pupil_id", *_CONTACT), values, strict=True), valid_from=stamp.at)
+                                          for values in opened])
     return len(ended) + len(opened)
 
 
 def _keep_flags(session: Session, roll: Roll, pupils: list[source.Pupil], stamp: Stamp) -> int:
-    rows = session.scalars(select(Flag).where(Flag.pupil_id.in_([roll.ids[p.mis_id] for p in pupils]), Flag.valid_to.is_(None))).all()
+    rows = session.scalars(select(Flag).where(Flag.pupil_id.in_([roll.ids[p.mis_id] for p in pupils]),
+                                              Flag.valid_to.is_(None))).all()
     ended, opened = _differ([(row, (row.pupil_id, row.flag)) for row in rows],
                             [(roll.ids[p.mis_id], flag) for p in pupils for flag in dict.fromkeys(p.flags)])
     for row in ended:
@@ -137,7 +144,8 @@ def keep_staff(session: Session, school: str, staff: Sequence[source.Staff]) -> 
     """Bring the staff who take registers up to date; returns how many rows were new or changed. Nobody is removed."""
     known = {code: (name, email) for code, name, email in session.execute(
         select(Staff.code, Staff.name, Staff.email).where(Staff.school == school))}
-    rows = [{"school": school, "code": s.code, "name": s.name, "email": s.email} for s in staff if known.get(s.code) != (s.name, s.email)]
+    rows = [{"school": school, "code": s.code, "name": s.name, "email": s.email} for s in staff
+            if known.get(s.code) != (s.name, s.email)]
     if rows:
         new = upsert(Staff)
         session.execute(new.on_conflict_do_update(index_elements=["school", "code"], set_={

@@ -31,7 +31,8 @@ class Refused:
 def quarantine(session: Session, school: str, source: str, rows: Iterable[Refused], at: datetime) -> int:
     """Keep the rows; returns how many are new.
 
-    A row seen again only has its ``last_seen`` moved, once a day; a row that stands in another line since the file grew is the same row.
+    A row seen again only has its ``last_seen`` moved, once a day; a row that stands in another line since the file grew is the
+    same row.
     """
     wanted = {(row.place, row.line, row.row_hash): row for row in rows}
     if not wanted:
@@ -45,9 +46,11 @@ def quarantine(session: Session, school: str, source: str, rows: Iterable[Refuse
             gone[row.place, row.row_hash].append(row)
     new = []
     for key, refused in wanted.items():
-        row = known.get(key) or (gone[refused.place, refused.row_hash].pop() if gone.get((refused.place, refused.row_hash)) else None)
+        moved = gone[refused.place, refused.row_hash]
+        row = known.get(key) or (moved.pop() if moved else None)
         if row is None:
-            new.append({"school": school, "source": source, "place": refused.place, "line": refused.line, "reason": refused.reason,
+            new.append({"school": school, "source": source, "place": refused.place, "line": refused.line,
+                        "reason": refused.reason,
                         "raw": refused.raw, "row_hash": refused.row_hash, "first_seen": at, "last_seen": at})
             continue
         row.line = refused.line
@@ -67,7 +70,8 @@ def quarantined(session: Session, school: str, *, resolved: bool = False) -> Seq
 
 def resolve(session: Session, school: str, number: int, stamp: Stamp, why: str) -> None:
     """A person has dealt with the row: it leaves the list, and the history says who and why. Raises BadInput for no such row."""
-    row = session.scalar(select(Quarantine).where(Quarantine.id == number, Quarantine.school == school, Quarantine.resolved_at.is_(None))
+    row = session.scalar(select(Quarantine).where(Quarantine.id == number, Quarantine.school == school,
+                                                  Quarantine.resolved_at.is_(None))
                          .with_for_update())
     if row is None:
         raise BadInput(f"no row {number} waits in quarantine: see the list for the numbers")

@@ -72,8 +72,8 @@ def content_of(document: RegisterDocument, before: Known | None, roll: Roll, sta
                semantics: TimeSemantics, seen_at: datetime, last_seen_open: datetime | None) -> Content:
     """The content of ``document`` after ``before``, as seen at ``seen_at``.
 
-    ``statutory`` gives the statutory code of a raw mark on the register's day, or raises UnknownCode. ``last_seen_open`` is the last
-    moment at which the source showed this register not yet taken, where that is known.
+    ``statutory`` gives the statutory code of a raw mark on the register's day, or raises UnknownCode. ``last_seen_open`` is the
+    last moment at which the source showed this register not yet taken, where that is known.
     """
     codes: dict[int, str] = {}
     extras: dict[int, dict[str, Any]] = {}
@@ -104,16 +104,18 @@ def content_of(document: RegisterDocument, before: Known | None, roll: Roll, sta
             expected += 1
     status = NOT_TAKEN if not entered else TAKEN if entered == expected else PARTIAL
     if status == TAKEN and not document.complete and document.taken_at is None:
-        status = PARTIAL                                                # rows were lost, and the source does not say that it is done
+        status = PARTIAL        # rows were lost, and the source does not say that it is done
     if before:
         _keep_missing(codes, extras, held, before.extras)
     pupils = tuple(sorted(codes))
     interval = _interval(document.taken_at, status, before, semantics, seen_at, last_seen_open)
-    return Content(pupils, encoded([codes[pupil] for pupil in pupils]), {str(pupil): extras[pupil] for pupil in sorted(extras)}, status,
+    return Content(pupils, encoded([codes[pupil] for pupil in pupils]), {str(pupil): extras[pupil] for pupil in sorted(extras)},
+                   status,
                    *interval, document.taken_by, tuple(unknown))
 
 
-def _keep_missing(codes: dict[int, str], extras: dict[int, dict[str, Any]], held: Mapping[int, str], before: Mapping[str, Any]) -> None:
+def _keep_missing(codes: dict[int, str], extras: dict[int, dict[str, Any]], held: Mapping[int, str],
+                  before: Mapping[str, Any]) -> None:
     for pupil, code in held.items():
         if pupil not in codes:
             codes[pupil] = code

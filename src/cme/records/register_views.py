@@ -68,15 +68,19 @@ def _latest_versions(school: str, start: date, end: date, known_at: datetime | N
 def latest(session: Session, school: str, start: date, end: date) -> dict[tuple[date, str, str, str], Known]:
     """The newest version of every register of those days, by (day, kind, slot, group)."""
     v = aliased(RegisterVersion, _latest_versions(school, start, end).subquery())
-    rows = session.execute(select(v.local_date, v.kind, v.slot, v.group_key, v.roster_id, v.marks, v.extras, v.taken_from, v.taken_to, v.basis,
+    rows = session.execute(select(v.local_date, v.kind, v.slot, v.group_key, v.roster_id, v.marks, v.extras, v.taken_from,
+                                  v.taken_to, v.basis,
                                   v.content_hash)).all()
     rosters = _rosters(session, {row.roster_id for row in rows})
-    return {(row.local_date, row.kind, row.slot, row.group_key): Known(rosters[row.roster_id], bytes(row.marks), row.extras, row.taken_from,
-                                                                       row.taken_to, row.basis, bytes(row.content_hash)) for row in rows}
+    return {(row.local_date, row.kind, row.slot, row.group_key): Known(rosters[row.roster_id], bytes(row.marks), row.extras,
+                                                                       row.taken_from,
+                                                                       row.taken_to, row.basis, bytes(row.content_hash))
+            for row in rows}
 
 
 def _rosters(session: Session, numbers: Collection[int]) -> dict[int, tuple[int, ...]]:
-    return {number: tuple(pupils) for number, pupils in session.execute(select(Roster.id, Roster.pupils).where(Roster.id.in_(numbers)))}
+    return {number: tuple(pupils) for number, pupils in session.execute(select(Roster.id, Roster.pupils)
+                                                                        .where(Roster.id.in_(numbers)))}
 
 
 def current_marks(session: Session, school: str, start: date, end: date, known_at: datetime | None = None,
@@ -88,7 +92,8 @@ def current_marks(session: Session, school: str, start: date, end: date, known_a
     A session without a mark entered is given with the code "-".
     """
     v = aliased(RegisterVersion, _latest_versions(school, start, end, known_at).subquery())
-    query = select(v.local_date, v.slot, v.roster_id, v.marks).where(v.kind == "session", v.slot.in_(("AM", "PM"))).order_by(v.local_date, v.slot)
+    query = select(v.local_date, v.slot, v.roster_id, v.marks).where(v.kind == "session",
+                                                                     v.slot.in_(("AM", "PM"))).order_by(v.local_date, v.slot)
     wanted = frozenset(pupils) if pupils is not None else None
     if wanted is not None:
         query = query.where(v.roster_id.in_(select(Roster.id).where(Roster.pupils.overlap(sorted(wanted)))))
@@ -130,18 +135,22 @@ def pupil_records(session: Session, school: str, as_of: date, start: date, known
     marks = current_marks(session, school, start, as_of, known_at)
     rows = session.scalars(select(Pupil).where(Pupil.school == school).order_by(Pupil.id)).all()
     return [PupilRecord(pupil.id, enrolment(pupil, own[0].day if (own := marks.get(pupil.id, ())) else start), own)
-            for pupil in rows if (pupil.left is None or pupil.left >= start) and (pupil.admitted is None or pupil.admitted <= as_of)]
+            for pupil in rows if (pupil.left is None or pupil.left >= start)
+            and (pupil.admitted is None or pupil.admitted <= as_of)]
 
 
 def register_states(session: Session, school: str, day: date, known_at: datetime | None = None) -> list[RegisterState]:
     """Every register expected on ``day`` and what was last seen of it, in order of start, slot and group."""
     e = ExpectedRegister
     v = aliased(RegisterVersion, _latest_versions(school, day, day, known_at).subquery())
-    rows = session.execute(select(e, v.status, v.taken_from, v.taken_to, v.basis, v.taken_by, v.seen_at, v.source).outerjoin(v, and_(
+    rows = session.execute(select(e, v.status, v.taken_from, v.taken_to, v.basis, v.taken_by, v.seen_at, v.source)
+                           .outerjoin(v, and_(
         v.local_date == e.local_date, v.kind == e.kind, v.slot == e.slot, v.group_key == e.group_key))
         .where(e.school == school, e.local_date == day).order_by(e.starts_at, e.slot, e.group_key))
-    return [RegisterState(row.local_date, row.kind, row.slot, row.group_key, row.starts_at, row.ends_at, tuple(row.staff), row.required,
-                          row.not_required_reason, status or NOT_TAKEN, taken_from, taken_to, basis or "", taken_by or "", seen_at, source or "")
+    return [RegisterState(row.local_date, row.kind, row.slot, row.group_key, row.starts_at, row.ends_at, tuple(row.staff),
+                          row.required,
+                          row.not_required_reason, status or NOT_TAKEN, taken_from, taken_to, basis or "", taken_by or "",
+                          seen_at, source or "")
             for row, status, taken_from, taken_to, basis, taken_by, seen_at, source in rows]
 
 

@@ -5,9 +5,9 @@ nothing. The readers of what is kept stand in ``register_views`` and ``quarantin
 """
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 
 from sqlalchemy import func, insert, select, text
 from sqlalchemy.dialects.postgresql import insert as upsert
@@ -17,14 +17,16 @@ from cme import clock
 from cme.records import pupils
 from cme.records.history import Stamp, record
 from cme.records.quarantine import Refused, quarantine, quarantined, resolve
-from cme.records.register_content import Content, Known, content_of
-from cme.records.register_views import RegisterState, StoredRegister, current_marks, latest, pupil_records, read_one, register_states
+from cme.records.register_content import Content, content_of
+from cme.records.register_views import (RegisterState, StoredRegister, current_marks, latest, pupil_records, read_one,
+                                        register_states)
 from cme.records.tables import ExpectedRegister, Pull, RegisterVersion, Roster
 from cme.rules.marks import CodeTable, UnknownCode
-from cme.sources.source import Pulled, RegisterDocument, TimeSemantics
+from cme.sources.source import Pulled, TimeSemantics
 from cme.sources.source import ExpectedRegister as Expected
 
-__all__ = ["PullResult", "RegisterState", "StoredRegister", "current_marks", "pupil_records", "quarantined", "read_one", "register_states",
+__all__ = ["PullResult", "RegisterState", "StoredRegister", "current_marks", "pupil_records", "quarantined", "read_one",
+           "register_states",
            "resolve", "store"]
 _STORE_LOCK = 0x434D4550
 _BATCH = 1000
@@ -74,7 +76,8 @@ def store(session: Session, school: str, pulled: Pulled, *, source: str, codes: 
     session.add(pull)
     session.flush()
     roll = pupils.keep_pupils(session, school, pulled.pupils, {m.pupil for r in pulled.registers for m in r.marks}, stamp)
-    result = PullResult(pull.id, pulled.rows_read, files_waiting=len(pulled.waiting), pupils_new=roll.new, pupils_changed=roll.changed,
+    result = PullResult(pull.id, pulled.rows_read, files_waiting=len(pulled.waiting), pupils_new=roll.new,
+                        pupils_changed=roll.changed,
                         contacts_changed=roll.contacts_changed + roll.flags_changed)
     result.expected_changed = pupils.keep_staff(session, school, pulled.staff) + _keep_expected(session, school, pulled.expected)
     refused = [Refused(row.where, row.line, row.reason, row.raw) for row in pulled.bad_rows]
@@ -87,7 +90,8 @@ def store(session: Session, school: str, pulled: Pulled, *, source: str, codes: 
         setattr(pull, name, getattr(result, name))
     if result.changed:
         record(session, "register", "registers.pulled", stamp, str(result), {
-            "source": source, "pull": pull.id, **{name: value for name, value in vars(result).items() if isinstance(value, int) and name != "pull_id"}})
+            "source": source, "pull": pull.id, **{name: value for name, value in vars(result).items()
+                                                  if isinstance(value, int) and name != "pull_id"}})
     session.flush()
     return result
 
@@ -124,7 +128,8 @@ def _keep_registers(session: Session, school: str, pulled: Pulled, pull: Pull, r
     for document in pulled.registers:
         key = (document.local_date, document.kind, document.slot, document.group)
         before = known.get(key)
-        content = content_of(document, before, roll, _statutory(codes, document.local_date, cache), semantics=semantics, seen_at=stamp.at,
+        content = content_of(document, before, roll, _statutory(codes, document.local_date, cache), semantics=semantics,
+                             seen_at=stamp.at,
                              last_seen_open=last_open if document.local_date == today else None)
         refused += [Refused(f"register {document.local_date} {document.slot} {document.group}", None, reason, f"{pupil},{code}")
                     for pupil, code, reason in content.unknown]
@@ -142,7 +147,7 @@ def _keep_registers(session: Session, school: str, pulled: Pulled, pull: Pull, r
     return refused
 
 
-def _statutory(codes: CodeTable, day: date, cache: dict[tuple[str, date], str | UnknownCode]):    # type: ignore[no-untyped-def]
+def _statutory(codes: CodeTable, day: date, cache: dict[tuple[str, date], str | UnknownCode]) -> Callable[[str], str]:
     def statutory(raw: str) -> str:
         if (raw, day) not in cache:
             try:
@@ -159,7 +164,8 @@ def _statutory(codes: CodeTable, day: date, cache: dict[tuple[str, date], str | 
 def _write(session: Session, school: str, pull: Pull, fresh: list[tuple[_Key, Content, bytes]], stamp: Stamp) -> None:
     rosters = _rosters(session, {content.pupils for _, content, _ in fresh})
     rows = [{"school": school, "local_date": key[0], "kind": key[1], "slot": key[2], "group_key": key[3], "seen_at": stamp.at,
-             "source": pull.source, "pull_id": pull.id, "status": c.status, "taken_from": c.taken_from, "taken_to": c.taken_to, "basis": c.basis,
+             "source": pull.source, "pull_id": pull.id, "status": c.status, "taken_from": c.taken_from, "taken_to": c.taken_to,
+             "basis": c.basis,
              "taken_by": c.taken_by, "roster_id": rosters[c.pupils], "marks": c.marks, "extras": c.extras, "content_hash": digest}
             for key, c, digest in fresh]
     for start in range(0, len(rows), _BATCH):
@@ -174,7 +180,8 @@ def _rosters(session: Session, wanted: Iterable[tuple[int, ...]]) -> dict[tuple[
         part = hashes[start:start + _BATCH]
         session.execute(upsert(Roster).on_conflict_do_nothing(index_elements=["hash"]).returning(Roster.id),
                         [{"hash": h, "pupils": list(by_hash[h])} for h in part])
-        found |= {by_hash[h]: number for number, h in session.execute(select(Roster.id, Roster.hash).where(Roster.hash.in_(part)))}
+        found |= {by_hash[h]: number for number, h in session.execute(select(Roster.id, Roster.hash)
+                                                                      .where(Roster.hash.in_(part)))}
     return found
 
 
@@ -186,7 +193,8 @@ def _keep_expected(session: Session, school: str, expected: Sequence[Expected]) 
     known = {tuple(row)[:4]: tuple(row)[4:] for row in session.execute(
         select(*(getattr(ExpectedRegister, name) for name in ("local_date", "kind", "slot", "group_key", *columns)))
         .where(ExpectedRegister.school == school, ExpectedRegister.local_date.between(first, last)))}
-    rows = [{"school": school, "local_date": e.local_date, "kind": e.kind, "slot": e.slot, "group_key": e.group, "starts_at": e.starts_at,
+    rows = [{"school": school, "local_date": e.local_date, "kind": e.kind, "slot": e.slot, "group_key": e.group,
+             "starts_at": e.starts_at,
              "ends_at": e.ends_at, "staff": list(e.staff), "required": e.required, "not_required_reason": e.not_required_reason}
             for e in expected if known.get((e.local_date, e.kind, e.slot, e.group))
             != (e.starts_at, e.ends_at, list(e.staff), e.required, e.not_required_reason)]

@@ -79,7 +79,8 @@ class CsvText:
                 if line.raw[-1:] != "\n" and self._cut(cells):
                     line = Line(number, cells, line.raw, "the last line is cut short: was the export still being written?")
                 elif len(cells) > width and any(cells[width:]):
-                    line = Line(number, cells, line.raw, f"the row has {len(cells)} cells, the first line has {width}: put quotes "
+                    line = Line(number, cells, line.raw,
+                                f"the row has {len(cells)} cells, the first line has {width}: put quotes "
                                                          "around a cell that holds the delimiter")
                 elif len(cells) < width:
                     cells.extend([""] * (width - len(cells)))
@@ -120,5 +121,6 @@ def _header(line: str, shape: Shape) -> tuple[str, list[str]]:
         if (count := matched(cells, shape)) > best[0]:
             best = count, delimiter, cells
     if not best[1]:
-        raise MissingColumns(f"the first line cannot be read as the names of the columns of {shape.name}: see docs/registers-csv.md")
+        raise MissingColumns(f"the first line cannot be read as the names of the columns of {shape.name}: "
+                             "see docs/registers-csv.md")
     return best[1], best[2]

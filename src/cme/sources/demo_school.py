@@ -23,7 +23,7 @@ FIRST_DAY, DEMO_DAY, SEED = date(2026, 1, 5), date(2026, 11, 23), 20261123
 UNMARKED_GROUP, LATE_GROUP, LATE_AT, AT_LAST = "Hazel", "Birch", "09:14", "09:31"
 TIMES = {"AM": ("09:00", "12:00"), "PM": ("13:00", "15:00")}
 _HEADER = ("date", "session", "group", "pupil_id", "mark", "minutes_late", "note", "taken_at", "taken_by")
-_CLOSE = {4: 9, 10: 8, 19: 7, 30: 9, 42: 8, 55: 7, 71: 9, 88: 7}       # number of the child: days without permission this school year
+_CLOSE = {4: 9, 10: 8, 19: 7, 30: 9, 42: 8, 55: 7, 71: 9, 88: 7}      # number of the child: days away this school year
 
 
 @dataclass(frozen=True)
@@ -48,11 +48,12 @@ class _School:
     marks: dict[str, Marks]
 
 
-def write(folder: Path | str, calendar: SchoolCalendar, *, day: date = DEMO_DAY, seed: int = SEED, at: str = "09:20") -> DemoFacts:
-    """Write the school's export into ``folder`` as it stood on ``day`` at ``at`` (HH:MM): registers*.csv, pupils, contacts, staff, timetable.
+def write(folder: Path | str, calendar: SchoolCalendar, *, day: date = DEMO_DAY, seed: int = SEED,
+          at: str = "09:20") -> DemoFacts:
+    """Write the school's export into ``folder`` as it stood on ``day`` at ``at`` (HH:MM), in the files of docs/registers-csv.md.
 
-    Today's file holds the morning registers taken by then; the unmarked group's is not among them. The files carry the time stamps of
-    the story, so that a reader's check for files still being written lets them pass.
+    Today's file holds the morning registers taken by then; the unmarked group's is not among them. The files carry the time
+    stamps of the story, so that a reader's check for files still being written lets them pass.
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
@@ -62,11 +63,13 @@ def write(folder: Path | str, calendar: SchoolCalendar, *, day: date = DEMO_DAY,
     _people(folder, school, day)
     _today(folder, school, seed, at, with_unmarked=False)
     number = {n: child.mis_id for n, child in enumerate(school.children)}
-    return DemoFacts(day, number[0], number[1], tuple(number[n] for n in _CLOSE), number[33], number[22], UNMARKED_GROUP, LATE_GROUP,
+    return DemoFacts(day, number[0], number[1], tuple(number[n] for n in _CLOSE), number[33], number[22], UNMARKED_GROUP,
+                     LATE_GROUP,
                      sum(child.left is None and child.admitted <= day for child in school.children))
 
 
-def add_late_register(folder: Path | str, calendar: SchoolCalendar, *, day: date = DEMO_DAY, seed: int = SEED, at: str = "09:32") -> None:
+def add_late_register(folder: Path | str, calendar: SchoolCalendar, *, day: date = DEMO_DAY, seed: int = SEED,
+                      at: str = "09:32") -> None:
     """The unmarked register has come in after all (taken at 09:31): write today's file again as it stood at ``at``."""
     _today(Path(folder), _school(calendar, day, seed), seed, at, with_unmarked=True)
 
@@ -74,7 +77,8 @@ def add_late_register(folder: Path | str, calendar: SchoolCalendar, *, day: date
 def _school(calendar: SchoolCalendar, day: date, seed: int) -> _School:
     days = list(calendar.school_days(min(FIRST_DAY, day - timedelta(days=300)), day))
     made = children(Random(f"{seed} people"), calendar, days[0], day)
-    return _School(days, made, {child.mis_id: year_of(child, _story(n, child, calendar, days, seed), calendar, days, Random(f"{seed} {child.mis_id}"))
+    return _School(days, made, {child.mis_id: year_of(child, _story(n, child, calendar, days, seed), calendar, days,
+                                                      Random(f"{seed} {child.mis_id}"))
                                 for n, child in enumerate(made)})
 
 
@@ -115,7 +119,8 @@ def _rows(school: _School, days: Iterable[date], seed: int) -> Iterable[tuple[da
                     taken = datetime.combine(day, datetime.strptime(LATE_AT if group == LATE_GROUP else AT_LAST, "%H:%M").time())
                 cover = Random(f"{seed} cover {day} {group}").random() < 0.04
                 teacher = "CV1" if cover else TEACHER[group]
-                rows = [(day.isoformat(), session, group, child.mis_id, entry.code, entry.minutes_late, entry.note, f"{taken:%Y-%m-%dT%H:%M:%S}", teacher)
+                rows = [(day.isoformat(), session, group, child.mis_id, entry.code, entry.minutes_late, entry.note,
+                         f"{taken:%Y-%m-%dT%H:%M:%S}", teacher)
                         for child in members if (entry := school.marks[child.mis_id].get((day, session)))]
                 if rows:
                     yield taken, rows
@@ -134,17 +139,22 @@ def _today(folder: Path, school: _School, seed: int, at: str, *, with_unmarked: 
 
 
 def _people(folder: Path, school: _School, day: date) -> None:
-    pupil_columns = ("pupil_id", "forename", "surname", "date_of_birth", "sex", "upn", "year_group", "group", "address", "postcode", "admitted", "left",
+    pupil_columns = ("pupil_id", "forename", "surname", "date_of_birth", "sex", "upn", "year_group", "group", "address",
+                     "postcode", "admitted", "left",
                      "registration", "home_school", "expected_pattern", "flags")
     written = clock.wall(day, "07:30")
     _write(folder / "pupils.csv", pupil_columns, (
-        (c.mis_id, c.forename, c.surname, c.born.isoformat(), c.sex, c.upn, str(c.year_group), c.group, c.address, c.postcode, c.admitted.isoformat(),
-         c.left.isoformat() if c.left else "", c.registration, c.home_school, " ".join(c.pattern), "|".join(c.flags)) for c in school.children), written)
+        (c.mis_id, c.forename, c.surname, c.born.isoformat(), c.sex, c.upn, str(c.year_group), c.group, c.address, c.postcode,
+         c.admitted.isoformat(),
+         c.left.isoformat() if c.left else "", c.registration, c.home_school, " ".join(c.pattern), "|".join(c.flags))
+                                                  for c in school.children), written)
     contact_columns = ("pupil_id", "priority", "name", "relationship", "email", "telephone", "language", "do_not_contact")
-    _write(folder / "contacts.csv", contact_columns, (tuple(contact[name] for name in contact_columns) for c in school.children for contact in c.contacts), written)
+    _write(folder / "contacts.csv", contact_columns, (tuple(contact[name] for name in contact_columns) for c in school.children
+                                                      for contact in c.contacts), written)
     _write(folder / "staff.csv", ("staff_code", "name", "email"), (tuple(member.values()) for member in STAFF), written)
     _write(folder / "timetable.csv", ("weekday", "session", "group", "starts", "ends", "staff"), (
-        (weekday, session, group, *TIMES[session], f"{TEACHER[group]}|CV1") for weekday in ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday")
+        (weekday, session, group, *TIMES[session], f"{TEACHER[group]}|CV1") for weekday in ("Monday", "Tuesday", "Wednesday",
+                                                                                            "Thursday", "Friday")
         for session in SESSIONS for group in GROUPS), written)
 
 

@@ -21,18 +21,20 @@ from cme.sources.source import BadRow, Pulled, RegisterDocument, TimeSemantics
 from cme.sources.timetable import Calendar, Timetable
 from cme.sources.values import Days
 
-_FOOTER = re.compile(r"(grand |sub)?totals?\b|count\b|page \d|printed\b|generated\b|exported\b|report\b|end of\b|\(?\d+ rows?\b", re.IGNORECASE)
+_FOOTER = re.compile(r"(grand |sub)?totals?\b|count\b|page \d|printed\b|generated\b|exported\b|report\b|end of\b|\(?\d+ rows?\b",
+                     re.IGNORECASE)
 
 
 class CsvFolder:
     """A folder of exports: registers*.csv, and where given pupils.csv, contacts.csv, staff.csv and timetable.csv.
 
-    ``stable_seconds``: a file changed less than that ago is left for the next pull. ``clock`` gives the seconds since the epoch by the
-    clock that stamps the files. ``time_semantics`` is what the column taken_at means in this school's system; naive times are
-    wall clock in ``zone``. ``calendar`` says on which days the timetable holds (None: Monday to Friday).
+    ``stable_seconds``: a file changed less than that ago is left for the next pull. ``clock`` gives the seconds since the epoch
+    by the clock that stamps the files. ``time_semantics`` is what the column taken_at means in this school's system; naive times
+    are wall clock in ``zone``. ``calendar`` says on which days the timetable holds (None: Monday to Friday).
     """
 
-    def __init__(self, folder: Path | str, *, name: str = "csv folder", calendar: Calendar | None = None, stable_seconds: float = 2,
+    def __init__(self, folder: Path | str, *, name: str = "csv folder", calendar: Calendar | None = None,
+                 stable_seconds: float = 2,
                  clock: Callable[[], float] = time.time, time_semantics: TimeSemantics = TimeSemantics.FIRST_COMPLETED,
                  zone: ZoneInfo = school_clock.LONDON) -> None:
         self.folder, self.name, self.time_semantics = Path(folder), name, time_semantics
@@ -50,8 +52,10 @@ class CsvFolder:
         reading = _Reading(days, self._stable, self._clock, self._zone)
         if not registers:
             reading.notes.append("the folder holds no file registers*.csv")
-        for path, shape, row in ((named.get("pupils.csv"), PUPILS, reading.pupil), (named.get("contacts.csv"), CONTACTS, reading.contact),
-                                 (named.get("staff.csv"), STAFF, reading.staff), (named.get("timetable.csv"), TIMETABLE, reading.timetable_row)):
+        for path, shape, row in ((named.get("pupils.csv"), PUPILS, reading.pupil),
+                                 (named.get("contacts.csv"), CONTACTS, reading.contact),
+                                 (named.get("staff.csv"), STAFF, reading.staff),
+                                 (named.get("timetable.csv"), TIMETABLE, reading.timetable_row)):
             if path:
                 reading.table(path, shape, row)
         for path in sorted(registers, key=reading.age):
@@ -118,10 +122,11 @@ class _Reading:
         if footers:
             self.notes.append(f"{path.name}: {footers} line(s) of totals or print marks passed over")
         if found.month_day_file():
-            return self._refuse(path, f"{found.days.month_first} date(s) can only be month/day/year, and none is certainly day/month/year: "
-                                      "no day of the file can be trusted, export it with dates as 2026-11-23")
+            return self._refuse(path, f"{found.days.month_first} date(s) can only be month/day/year, and none is certainly "
+                                      "day/month/year: no day of the file can be trusted, export it with dates as 2026-11-23")
         if found.details_refused:
-            self.notes.append(f"{path.name}: some details of pupils could not be read (first in line {found.details_refused}); their marks were")
+            self.notes.append(f"{path.name}: some details of pupils could not be read (first in line {found.details_refused}); "
+                              "their marks were")
         self._bad += found.bad
         self._read += found.read
         self._accepted += found.accepted
@@ -146,7 +151,8 @@ class _Reading:
 
     def pupil(self, text: CsvText, line: Line, place: str) -> None:
         """A row of pupils.csv."""
-        columns = self._pupil_columns = self._pupil_columns or PupilColumns(text.where, PUPIL_COLUMNS | {"group"}, self._pupil_days)
+        columns = self._pupil_columns = self._pupil_columns or PupilColumns(text.where, PUPIL_COLUMNS | {"group"},
+                                                                            self._pupil_days)
         self._people.pupil(columns, text.where, line.cells, place, line.number, line.raw.rstrip("\n"))
 
     def contact(self, text: CsvText, line: Line, place: str) -> None:
@@ -170,7 +176,8 @@ class _Reading:
             after = path.stat()
         except OSError as error:
             return self._refuse(path, f"the file cannot be opened ({error.strerror}): correct its permissions")
-        if 0 <= age < self._stable or (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns) or len(data) != after.st_size:
+        moved = (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns)
+        if 0 <= age < self._stable or moved or len(data) != after.st_size:
             self.waiting.append(path.name)
             return None
         try:

@@ -140,7 +140,7 @@ class Gathering:
         return found
 
     def _detail(self, pupil: str, group: str, line: int | None, cells: Sequence[str]) -> None:
-        """What the row says of its pupil. If that cannot be read the mark still counts: a child is never lost for a slip there."""
+        """What the row says of its pupil. If that cannot be read the mark still counts: no child is lost for a slip there."""
         texts = (*self._pupil.cells_of(cells), group)
         known = self._details.get(pupil)
         if known is not None and known[0] == texts:
@@ -165,7 +165,8 @@ class Gathering:
 
     def documents(self) -> dict[Key, RegisterDocument]:
         """The registers read. A register of which no row could be read is none."""
-        return {key: RegisterDocument(*key, marks=tuple(m for m in register.marks.values() if m is not None), taken_at=register.taken_at,
+        return {key: RegisterDocument(*key, marks=tuple(m for m in register.marks.values() if m is not None),
+                                      taken_at=register.taken_at,
                                       taken_by=register.taken_by,
                                       complete=register.complete and not self._lost_rows and None not in register.marks.values())
                 for key, register in self._registers.items() if any(register.marks.values())}
@@ -174,7 +175,8 @@ class Gathering:
 def overlay(older: RegisterDocument, newer: RegisterDocument) -> RegisterDocument:
     """The same register in two files: the newer file's marks, and the older's for pupils whom the newer does not name."""
     marks = {m.pupil: m for m in older.marks} | {m.pupil: m for m in newer.marks}
-    return RegisterDocument(newer.local_date, newer.kind, newer.slot, newer.group, tuple(marks.values()), newer.taken_at or older.taken_at,
+    return RegisterDocument(newer.local_date, newer.kind, newer.slot, newer.group, tuple(marks.values()),
+                            newer.taken_at or older.taken_at,
                             newer.taken_by or older.taken_by, newer.complete or older.complete)
 
 

@@ -54,7 +54,8 @@ class PupilColumns:
             else:
                 found[name] = text
         if self._contacts:
-            contacts = tuple(contact for number, columns in self._contacts if (contact := self._contact(cells, number, columns)) is not None)
+            contacts = tuple(contact for number, columns in self._contacts
+                             if (contact := self._contact(cells, number, columns)) is not None)
             if contacts or not filled_only:
                 found["contacts"] = contacts
         return found
@@ -63,7 +64,8 @@ class PupilColumns:
         text = {name: cells[position].strip() for name, position in columns.items()}
         if not (text.get("name") or text.get("email") or text.get("telephone")):
             return None
-        return Contact(text.get("name", ""), text.get("relationship", ""), number, text.get("email", ""), text.get("telephone", ""),
+        return Contact(text.get("name", ""), text.get("relationship", ""), number, text.get("email", ""),
+                       text.get("telephone", ""),
                        text.get("language") or "en", yes(text.get("do_not_contact", ""), f"contact_{number}_do_not_contact"))
 
 
@@ -78,7 +80,8 @@ def _pattern(text: str) -> str:
     by_name = {name.casefold(): name for name in SESSIONS_OF_A_WEEK}
     found = {by_name.get(word) for word in text.casefold().replace(";", " ").replace("|", " ").split()}
     if None in found:
-        raise Unreadable("the expected_pattern is not a list such as MonAM MonPM TueAM: correct it, or leave it empty for every session")
+        raise Unreadable("the expected_pattern is not a list such as MonAM MonPM TueAM: correct it, "
+                         "or leave it empty for every session")
     return " ".join(name for name in SESSIONS_OF_A_WEEK if name in found)
 
 
@@ -100,7 +103,8 @@ class People:
         self.read += 1
         self.bad.append(BadRow(where, line, reason, raw))
 
-    def pupil(self, columns: PupilColumns, where: dict[str, int], cells: Sequence[str], place: str, line: int | None, raw: str) -> None:
+    def pupil(self, columns: PupilColumns, where: dict[str, int], cells: Sequence[str], place: str, line: int | None,
+              raw: str) -> None:
         """One row of pupils. Two different rows of one pupil are both quarantined: which is right is not guessed."""
         try:
             mis_id = identifier(cells[where["pupil_id"]])

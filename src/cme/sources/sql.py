@@ -1,6 +1,6 @@
 """Registers from any database that SQLAlchemy can open, by the school's own queries.
 
-Five named queries (only ``registers`` is needed) give the documented columns of docs/registers-csv.md; what they give is read by the same
+Five named queries (only ``registers`` is needed) give the columns of docs/registers-csv.md; what they give is read by the same
 rules as a file. ``:from_day`` and ``:to_day`` are bound to the first and last day asked for. Nothing is ever written.
 """
 
@@ -34,10 +34,11 @@ _ROWS_AT_ONCE = 5000
 _CONNECT: dict[str, dict[str, Any]] = {     # by driver: nothing waits for ever
     "psycopg2": {"connect_timeout": 10, "options": "-c statement_timeout=120000"}, "psycopg": {"connect_timeout": 10},
     "pymysql": {"connect_timeout": 10}, "mysqldb": {"connect_timeout": 10}, "pysqlite": {"timeout": 10}}
-# what a person must mend although the driver calls it an operational error: wrong login, no such database, no such table or column
-_A_PERSONS = re.compile(r"password|authentication|access denied|no such (table|column|function)|syntax error|does not exist|unknown database|"
-                        r"permission|denied|unable to open database file|not a database|readonly", re.IGNORECASE)
-_SAFE_TO_REPEAT = re.compile(r"does not exist|no such (table|column|function)|permission denied for", re.IGNORECASE)   # names of tables, no values
+# what a person must mend although the driver calls it an operational error: wrong login, no such database, table or column
+_A_PERSONS = re.compile(r"password|authentication|access denied|no such (table|column|function)|syntax error|does not exist|"
+                        r"unknown database|permission|denied|unable to open database file|not a database|readonly", re.IGNORECASE)
+_SAFE_TO_REPEAT = re.compile(r"does not exist|no such (table|column|function)|permission denied for",
+                             re.IGNORECASE)   # names of tables, no values
 
 
 class SqlSource:
@@ -47,13 +48,16 @@ class SqlSource:
     Raises Misconfigured at once for a URL or a query name that cannot be meant.
     """
 
-    def __init__(self, url: str | URL, queries: dict[str, str], *, name: str = "sql", time_semantics: TimeSemantics = TimeSemantics.OBSERVED,
+    def __init__(self, url: str | URL, queries: dict[str, str], *, name: str = "sql",
+                 time_semantics: TimeSemantics = TimeSemantics.OBSERVED,
                  zone: ZoneInfo = clock.LONDON) -> None:
         self.name, self.time_semantics, self._zone = name, time_semantics, zone
         if unknown := sorted(queries.keys() - SHAPES.keys()):
-            raise Misconfigured(f"the queries {', '.join(unknown)} of source {name!r} mean nothing here: name them {', '.join(SHAPES)}")
+            raise Misconfigured(f"the queries {', '.join(unknown)} of source {name!r} mean nothing here: "
+                                f"name them {', '.join(SHAPES)}")
         if "registers" not in queries:
-            raise Misconfigured(f"source {name!r} has no query called registers: write one with the columns {', '.join(sorted(REGISTERS.required))}")
+            raise Misconfigured(f"source {name!r} has no query called registers: write one with the columns "
+                                f"{', '.join(sorted(REGISTERS.required))}")
         self._queries = {query: queries[query] for query in SHAPES if query in queries}
         self._engine = self._open(url)
 
@@ -62,12 +66,15 @@ class SqlSource:
             address = make_url(url)
             if address.drivername in ("postgresql", "postgres"):
                 address = address.set(drivername="postgresql+psycopg2")      # the driver that the product brings
-            own = {name: value for name, value in _CONNECT.get(address.get_driver_name(), {}).items() if name not in address.query}
+            own = {name: value for name, value in _CONNECT.get(address.get_driver_name(), {}).items()
+                   if name not in address.query}
             return create_engine(address, poolclass=NullPool, hide_parameters=True, connect_args=own)
         except (NoSuchModuleError, ImportError) as error:
-            raise Misconfigured(f"the driver for the database of source {self.name!r} is not installed ({type(error).__name__}): install it with pip") from None
+            raise Misconfigured(f"the driver for the database of source {self.name!r} is not installed "
+                                f"({type(error).__name__}): install it with pip") from None
         except (ArgumentError, ValueError):
-            raise Misconfigured(f"the address of source {self.name!r} cannot be read: it must look like postgresql://user:password@host/database") from None
+            raise Misconfigured(f"the address of source {self.name!r} cannot be read: it must look like "
+                                "postgresql://user:password@host/database") from None
 
     def check(self) -> None:
         """Connect and run every query for one day; raises Misconfigured with one sentence that lists all missing columns."""
@@ -101,10 +108,12 @@ class SqlSource:
         parts = (people, timetable)
         expected = timetable.expected((), None, people.expected_on)
         return Pulled(registers=in_order(found.documents().values()) if found else (),
-                      expected=tuple(e for e in expected if wanted is None or e.local_date in wanted), pupils=people.pupils(), staff=people.staff(),
+                      expected=tuple(e for e in expected if wanted is None or e.local_date in wanted), pupils=people.pupils(),
+                      staff=people.staff(),
                       bad_rows=(*(found.bad if found else ()), *(row for part in parts for row in part.bad)), as_of=None,
                       rows_read=(found.read if found else 0) + sum(part.read for part in parts),
-                      rows_accepted=(found.accepted if found else 0) + sum(part.accepted for part in parts), notes=tuple(notes), days=wanted)
+                      rows_accepted=(found.accepted if found else 0) + sum(part.accepted for part in parts), notes=tuple(notes),
+                      days=wanted)
 
     def _check(self, connection: Connection, day: date) -> None:
         faults = []
@@ -119,7 +128,8 @@ class SqlSource:
         if faults:
             raise Misconfigured(f"source {self.name!r} does not give what is needed: " + "; ".join(faults))
 
-    def _read(self, connection: Connection, query: str, first: date, last: date, row: Callable[..., None], people: People) -> None:
+    def _read(self, connection: Connection, query: str, first: date, last: date, row: Callable[..., None],
+              people: People) -> None:
         if query not in self._queries:
             return
         for where, cells in self._rows(connection, query, first, last):
@@ -152,14 +162,15 @@ class SqlSource:
         except DBAPIError as error:
             raise self._fault(error, f"query {query}") from None
         except SQLAlchemyError as error:
-            raise Misconfigured(f"query {query} of source {self.name!r} cannot be run ({type(error).__name__}): only :from_day and :to_day are bound") from None
+            raise Misconfigured(f"query {query} of source {self.name!r} cannot be run ({type(error).__name__}): "
+                                "only :from_day and :to_day are bound") from None
 
     @contextmanager
     def _connection(self) -> Iterator[Connection]:
         """One read-only transaction: all queries see the same moment where the database can do that."""
-        database = self._engine.url.database
-        if self._engine.dialect.name == "sqlite" and database and not database.startswith("file:") and not Path(database).is_file():
-            raise Misconfigured(f"the SQLite file of source {self.name!r} is not there: correct the address")    # SQLite would make an empty one
+        database = self._engine.url.database if self._engine.dialect.name == "sqlite" else None
+        if database and not database.startswith("file:") and not Path(database).is_file():      # SQLite would make an empty one
+            raise Misconfigured(f"the SQLite file of source {self.name!r} is not there: correct the address")
         try:
             connection = self._engine.connect()
         except DBAPIError as error:
@@ -180,7 +191,8 @@ class SqlSource:
         if passing:
             return Transient(f"source {self.name!r} cannot be read now ({what}: {type(error.orig).__name__}): it is tried again")
         hint = f"; it said: {first}" if _SAFE_TO_REPEAT.search(first) and what.startswith("query") else ""
-        return Misconfigured(f"source {self.name!r} refuses {what} ({type(error.orig).__name__}): correct the address, the login, its rights or the query{hint}")
+        return Misconfigured(f"source {self.name!r} refuses {what} ({type(error.orig).__name__}): "
+                             f"correct the address, the login, its rights or the query{hint}")
 
 
 def _cell(value: Any) -> str:

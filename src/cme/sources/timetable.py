@@ -10,7 +10,8 @@ from cme.sources.source import BadRow, ExpectedRegister
 from cme.sources.values import Days, Unreadable, clock_time, many, optional_day, slot_of, yes
 
 _WEEKDAYS = {name: number for number, names in enumerate(
-    (("monday", "mon", "1"), ("tuesday", "tue", "2"), ("wednesday", "wed", "3"), ("thursday", "thu", "4"), ("friday", "fri", "5")), 1)
+    (("monday", "mon", "1"), ("tuesday", "tue", "2"), ("wednesday", "wed", "3"), ("thursday", "thu", "4"),
+     ("friday", "fri", "5")), 1)
     for name in names}
 
 
@@ -65,7 +66,8 @@ class Timetable:
             day = self._days.read(text("date"))
             kind, slot, group, starts, ends = _common(text)
             required = yes(text("required") or "yes", "required")
-            found = ExpectedRegister(day, kind, slot, group, self._instant(day, starts), self._instant(day, ends), many(text("staff")),
+            found = ExpectedRegister(day, kind, slot, group, self._instant(day, starts), self._instant(day, ends),
+                                     many(text("staff")),
                                      required, "" if required else text("not_required_reason"))
             key = (day, kind, slot, group)
             if self.dated.setdefault(key, found) != found:
@@ -102,7 +104,8 @@ class Timetable:
                     staff = (*found[key].staff, *e.staff) if key in found else e.staff
                     nobody = e.kind == "session" and pupils_expected(day, e.slot, e.group) is False
                     found[key] = ExpectedRegister(*key, self._instant(day, e.starts), self._instant(day, e.ends),
-                                                  tuple(dict.fromkeys(staff)), not nobody, "no pupil of the group is expected" if nobody else "")
+                                                  tuple(dict.fromkeys(staff)), not nobody,
+                                                  "no pupil of the group is expected" if nobody else "")
         return tuple(found[key] for key in sorted(found))
 
 
