@@ -44,18 +44,18 @@ def quarantine(session: Session, school: str, source: str, rows: Iterable[Refuse
     for key, row in known.items():
         if key not in wanted:
             gone[row.place, row.row_hash].append(row)
-    new = []
+    new: list[dict[str, object]] = []
     for key, refused in wanted.items():
         moved = gone[refused.place, refused.row_hash]
-        row = known.get(key) or (moved.pop() if moved else None)
-        if row is None:
+        seen = known.get(key) or (moved.pop() if moved else None)
+        if seen is None:
             new.append({"school": school, "source": source, "place": refused.place, "line": refused.line,
                         "reason": refused.reason,
                         "raw": refused.raw, "row_hash": refused.row_hash, "first_seen": at, "last_seen": at})
             continue
-        row.line = refused.line
-        if row.last_seen.date() < at.astimezone(row.last_seen.tzinfo).date():
-            row.last_seen = at
+        seen.line = refused.line
+        if seen.last_seen.date() < at.astimezone(seen.last_seen.tzinfo).date():
+            seen.last_seen = at
     session.flush()
     if new:
         session.execute(insert(Quarantine), new)

@@ -56,7 +56,7 @@ class StoredRegister:
     extras: dict[str, dict[str, object]]
 
 
-def _latest_versions(school: str, start: date, end: date, known_at: datetime | None = None) -> Select[tuple[RegisterVersion]]:
+def _latest_versions(school: str, start: date, end: date, known_at: datetime | None = None) -> Select[RegisterVersion]:
     """The newest version of each register from ``start`` to ``end``, as known at ``known_at`` (None: now)."""
     v = RegisterVersion
     newest = (select(v).where(v.school == school, v.local_date.between(start, end))

@@ -119,9 +119,10 @@ def _rows(school: _School, days: Iterable[date], seed: int) -> Iterable[tuple[da
                     taken = datetime.combine(day, datetime.strptime(LATE_AT if group == LATE_GROUP else AT_LAST, "%H:%M").time())
                 cover = Random(f"{seed} cover {day} {group}").random() < 0.04
                 teacher = "CV1" if cover else TEACHER[group]
-                rows = [(day.isoformat(), session, group, child.mis_id, entry.code, entry.minutes_late, entry.note,
-                         f"{taken:%Y-%m-%dT%H:%M:%S}", teacher)
-                        for child in members if (entry := school.marks[child.mis_id].get((day, session)))]
+                beside = f"{taken:%Y-%m-%dT%H:%M:%S}", teacher
+                rows: list[tuple[str, ...]] = [
+                    (day.isoformat(), session, group, child.mis_id, entry.code, entry.minutes_late, entry.note, *beside)
+                    for child in members if (entry := school.marks[child.mis_id].get((day, session)))]
                 if rows:
                     yield taken, rows
 

@@ -175,7 +175,8 @@ class _Reading:
             data = b"" if 0 <= age < self._stable else path.read_bytes()
             after = path.stat()
         except OSError as error:
-            return self._refuse(path, f"the file cannot be opened ({error.strerror}): correct its permissions")
+            self._refuse(path, f"the file cannot be opened ({error.strerror}): correct its permissions")
+            return None
         moved = (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns)
         if 0 <= age < self._stable or moved or len(data) != after.st_size:
             self.waiting.append(path.name)
@@ -183,7 +184,8 @@ class _Reading:
         try:
             return CsvText(data, shape)
         except BadInput as reason:
-            return self._refuse(path, str(reason))
+            self._refuse(path, str(reason))
+            return None
 
     def _refuse(self, path: Path, reason: str) -> None:
         self.refused.append(BadRow(path.name, None, reason))
