@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Annotated
 
 from cyclopts import App, Parameter
+from rich import box
 from rich.console import Console
 from rich.table import Table
 
@@ -127,7 +128,9 @@ def cases(*, all_cases: Annotated[bool, Parameter(name="--all", negative="", hel
 
     with _office() as office:
         lines = view.case_list(office, include_closed=all_cases)
-    table = Table("case", "state", "since", "next step by", "owner", "")
+    table = Table("case", "state", "since", "next step by", "owner", "", box=box.SIMPLE)
+    for column in table.columns:
+        column.no_wrap = True
     for line in lines:
         table.add_row(line.reference, line.state, line.since, line.next_step, line.owner, "[red]OVERDUE[/]" if line.overdue else "")
     out.print(table if lines else "There is no open case.")

@@ -76,7 +76,7 @@ def test_a_parent_reads_no_name_no_reason_no_threat_and_no_word_of_safeguarding(
 def test_a_call_says_first_what_to_do_in_danger_and_how_to_answer(name: str) -> None:
     text = letter(name, **REVIEW).text
     assert text.index("999") < text.index("CME-2026-0012")
-    assert "press Resume" in text
+    assert "press the three dots at the top right, then Resume" in text
     assert re.search(r"^ *http://127\.0\.0\.1:4200/runs/flow-run/0f9c1c7e$", text, re.MULTILINE), "a link stands on its own line"
 
 

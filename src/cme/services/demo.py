@@ -77,7 +77,7 @@ class Demo:
             self.done(f"Your registers: {self.registers.name}, up to {day:%A %-d %B %Y}")
         else:
             day = DAY
-            facts = demo_school.write(self.folder / "registers", load().calendar, day=day)
+            facts = demo_school.write(self.folder / "registers", load().calendar, day=day, at="09:31")
             os.environ["CME_REGISTERS_FOLDER"] = str(self.folder / "registers")
             self.done(f"A made-up Alternative Provision school: {facts.pupils} pupils, three terms of marks")
         # the school's clock shows the morning of that day, and runs on from there
@@ -94,7 +94,7 @@ class Demo:
             "--folder", str(self.folder / "mail")])
         self.house.start([sink])
         self.api = PrefectApi(self.house.api_url)
-        self.house.add(runner(self.api))
+        self.house.add(runner(self.api, self.house.data_dir))
         self.done("The database, Prefect, the flows' runner and the mail sink are up")
 
     def live_the_day(self, day: date) -> tuple[str, str] | None:
@@ -144,13 +144,13 @@ class Demo:
     def addresses(self, paused: tuple[str, str] | None) -> str:
         """The addresses to open, as the demo prints them. Returns the paused run's page, or the UI's."""
         ui = self.house.ui_url
-        page = f"{ui}/runs/flow-run/{paused[1]}" if paused else ui
+        page = f"{ui}/v2/runs/flow-run/{paused[1]}" if paused else ui
         cme = Path(sys.executable).with_name("cme")
         lines = ["", f"[bold]Ready after {time.monotonic() - self.began:.0f} s.[/]", "", f"  Prefect UI       {ui}",
                  f"  The paused run   {page}" if paused else "  No child crosses a threshold on that day.", f"  The inbox        {self.inbox}", ""]
         if paused:
-            lines += [f"You are the DSL. Open the inbox, read the mail about {paused[0]}, follow its link, press Resume, decide, and enter the",
-                      "code from the mail. The local authority's mail then arrives in the same inbox.", "",
+            lines += [f"You are the DSL. Open the inbox, read the mail about {paused[0]}, follow its link, press the three dots at the",
+                      "top right and Resume, decide, and enter the code. The local authority's mail then arrives in the same inbox.", "",
                       f"In another terminal:  {cme} show {paused[0]}   or   history {paused[0]}, cases, --help", ""]
         lines.append("Ctrl-C stops everything and leaves nothing behind.")
         self.out.print("\n".join(lines))

@@ -69,7 +69,7 @@ def print_inbox(out: Console, number: int | None) -> None:
     if number is None:
         table = Table("number", "time", "to", "subject")
         for n, message in enumerate(messages, 1):
-            table.add_row(str(n), message["date"], message["to"], message["subject"])
+            table.add_row(str(n), message["at"][:16].replace("T", " "), message["to"], message["subject"])
         out.print(table if messages else "The inbox is empty.")
         return
     if not 1 <= number <= len(messages):

@@ -57,6 +57,33 @@ class PrefectApi:
         """The names of all runs of a flow, whatever their state."""
         return [row["name"] for row in self._ask("POST", "/flow_runs/filter", {"flows": {"name": {"any_": [flow]}}})]
 
+    def paused_run(self, flow: str, reference: str) -> str | None:
+        """The id of the paused run of a flow for a case, whatever its name."""
+        rows = self._ask("POST", "/flow_runs/filter", {"flows": {"name": {"any_": [flow]}},
+                                                       "flow_runs": {"state": {"type": {"any_": ["PAUSED"]}}}})
+        return next((row["id"] for row in rows if row["parameters"].get("case") == reference), None)
+
+    def run_ids(self, flow: str) -> list[str]:
+        """The ids of all runs of a flow."""
+        return [row["id"] for row in self._ask("POST", "/flow_runs/filter", {"flows": {"name": {"any_": [flow]}}})]
+
+    def state_id(self, run_id: str) -> str:
+        """The id of a run's state, which changes with every transition."""
+        return str(self._ask("GET", f"/flow_runs/{run_id}")["state_id"])
+
+    def force(self, run_id: str, state_type: str) -> None:
+        """Force a run into a state, as anyone with the UI can."""
+        self._ask("POST", f"/flow_runs/{run_id}/set_state", {"state": {"type": state_type}, "force": True})
+
+    def delete(self, run_id: str) -> None:
+        """Delete a run, as anyone with the UI can."""
+        self._ask("DELETE", f"/flow_runs/{run_id}")
+
+    def input_keys(self, run_id: str) -> list[str]:
+        """The keys of what Prefect keeps of a run's forms and answers."""
+        return [row["key"] for row in self._ask("POST", f"/flow_runs/{run_id}/input/filter",
+                                                {"prefix": "", "limit": 200, "exclude_keys": []})]
+
     def finish(self, run_id: str, seconds: float = 120, tick: Callable[[], None] = lambda: None) -> str:
         """Wait until a run has ended; returns its state type. Raises Transient when it takes longer than ``seconds``."""
         return wait_for(lambda: (state if (state := self.state(run_id)) in DONE else None), seconds, "the run to end", tick)

@@ -22,7 +22,8 @@ def prefect_environment(api_url: str, home: Path, database_url: str | None = Non
         "PREFECT_SERVER_UI_STATIC_DIRECTORY": str(home / "ui"),   # not in site-packages, which may be read-only
         "PREFECT_SERVER_CORS_ALLOWED_ORIGINS": api_url.removesuffix("/api"),
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false", "DO_NOT_TRACK": "1",
-        "PREFECT_SERVER_UI_V2_ENABLED": "false",            # the first page is V1's: its Resume button is in plain sight
+        # the new pages: in those of before, Prefect 3.8.8's choice lists close in the moment a mouse opens them
+        "PREFECT_SERVER_UI_V2_ENABLED": "true",
         "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",
         "PREFECT_RUNNER_POLL_FREQUENCY": "1",               # an answered form goes on at once, not after ten seconds
         "PREFECT_LOGGING_LEVEL": "INFO", "PREFECT_SERVER_LOGGING_LEVEL": "WARNING", "PREFECT_LOGGING_COLORS": "false",

@@ -23,7 +23,7 @@ def run(out: Console) -> None:
         try:
             with house:
                 house.start()
-                house.add(runner(PrefectApi(house.api_url)))
+                house.add(runner(PrefectApi(house.api_url), house.data_dir))
                 with announce(house.environment | {name: value for name, value in os.environ.items() if name.startswith("CME_")}
                               | {"CME_DATABASE_URL": house.environment["CME_DATABASE_URL"]}):
                     out.print(f"[green]Running.[/] Prefect UI: {house.ui_url}. Ctrl-C stops it.")

@@ -15,11 +15,11 @@ from cme.rules.cases import CaseState
 from cme.steps.dossier import HOME_VISIT
 from cme.steps.office import Office
 
-REFER = "Refer to the local authority: whereabouts unknown (CME referral)"
-ATTENDANCE_RETURN = "Send the 10-day attendance return to the local authority: whereabouts known"
-KEEP_ENQUIRING = "Not enough known yet: keep enquiring and ask me again on the next school day"
-ACTIONS_ONLY = "No message to the local authority now: take the chosen actions and ask me again"
-CLOSE = "Close the case: the child is safe and back in education"
+REFER = "CME referral to the authority: whereabouts unknown"
+ATTENDANCE_RETURN = "10-day attendance return to the authority"
+KEEP_ENQUIRING = "Keep enquiring, and ask me again next school day"
+ACTIONS_ONLY = "Take the chosen actions, and ask me again later"
+CLOSE = "Close: the child is safe and back in education"
 OUTCOMES = (REFER, ATTENDANCE_RETURN, KEEP_ENQUIRING, ACTIONS_ONLY, CLOSE)
 
 # procedure.md: "The actions may include"; on day one where there is a concern about safety

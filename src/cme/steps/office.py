@@ -69,7 +69,7 @@ class Office:
         day = self.policies.calendar.add_school_days(clock.local(moment).date(), days)
         return clock.wall(day, self.policies.school.sessions["PM"].ends)
 
-    def queue_letter(self, session: Session, name: str, *, to: str, subject_of: str, dedupe_key: str, stamp: Stamp,
+    def queue_letter(self, session: Session, name: str, /, *, to: str, subject_of: str, dedupe_key: str, stamp: Stamp,
                      language: str = "en", keep_body: bool = True, valid: timedelta | None = None,
                      attachments: tuple[tuple[str, str, bytes], ...] = (), **fields: object) -> str:
         """Render an approved letter once and queue it for one recipient, in the caller's transaction; returns the row's id."""

@@ -13,7 +13,7 @@ from cme.records.tables import Pull, RegisterVerdict, Staff
 from cme.rules import overdue_registers as rule
 from cme.steps.office import Office
 
-FRESH = timedelta(minutes=12)     # a pull older than two of the five-minute rounds tells nothing about now
+FRESH = timedelta(minutes=20)     # what the source itself last wrote longer ago tells nothing about now
 
 
 def candidates(office: Office, moment: datetime) -> list[tuple[RegisterState, rule.RegisterVerdict]]:

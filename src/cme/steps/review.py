@@ -62,8 +62,8 @@ def remind(office: Office, session: Session, case: Case, review: Review, person:
 
 
 def _link(office: Office, review: Review) -> str:
-    # the old pages of Prefect's UI: they show a plain Resume button, the new ones hide it in a menu
-    return f"{office.settings.ui_url}/runs/flow-run/{review.flow_run_id}"
+    # the new pages of Prefect's UI: in the old ones of 3.8.8 a choice list closes in the moment a mouse opens it
+    return f"{office.settings.ui_url}/v2/runs/flow-run/{review.flow_run_id}"
 
 
 def call(office: Office, session: Session, case: Case, review: Review, person: str, stamp: Stamp, letter: str = "", **fields: str) -> None:
