@@ -28,4 +28,5 @@ def test_of_many_changes_six_are_named_and_the_rest_counted() -> None:
 
 
 def test_without_a_changed_mark_the_sentence_says_what_else_may_have() -> None:
-    assert retraction(BEFORE, BEFORE).startswith("no longer holds, although none of its marks has changed: other marks, the dates on roll")
+    said = retraction(BEFORE, BEFORE)
+    assert said.startswith("no longer holds, although none of its marks has changed: other marks, the dates on roll")

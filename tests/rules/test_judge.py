@@ -99,6 +99,12 @@ def test_a_number_that_does_not_exist_is_an_error_and_never_silence(book) -> Non
         book.with_value("continous", 5)
 
 
+def test_one_number_is_changed_and_no_other(book) -> None:
+    changed = book.with_value("cumulative_absence", 3)
+    assert {n.name for n, was in zip(changed.numbers, book.numbers) if n != was} == {"cumulative_absence"}
+    assert changed.number("cumulative_absence", AS_OF).value == 3
+
+
 def test_the_finding_says_by_which_number_and_source_it_was_made(book) -> None:
     finding = judge(pupil(book=book), AS_OF, book)[0]
     assert finding.rule_version == "10 school days from 2024-08-19"
@@ -124,6 +130,8 @@ def test_the_evidence_page_names_the_earliest_day_and_what_no_count_can_show(boo
     reached = twenty_days(attendance(pupil(book=book, first=date(2025, 10, 6)), AS_OF, book), book)
     assert reached.earliest == date(2025, 11, 10)      # six weeks less half-term and INSET
     assert twenty_days(attendance(record, date(2023, 11, 28), book), book) is None
+    waiting = twenty_days(attendance(pupil(book=book, last=date(2025, 11, 27)), date(2025, 12, 2), book), book)
+    assert waiting.earliest == date(2025, 12, 16)      # eleven more, the day judged the first of them
 
 
 def test_open_marks_n_come_with_their_deadline_the_most_urgent_first(book) -> None:

@@ -101,6 +101,8 @@ def test_a_closure_is_no_school_day_and_neither_is_a_day_with_both_sessions_canc
     assert closed.is_school_day(date(2026, 12, 18))
     assert closed.has_session(date(2026, 12, 18), "AM") and not closed.has_session(date(2026, 12, 18), "PM")
     assert not closed.has_session(day, "AM")
+    whole = SchoolCalendar(school.terms, no_session=frozenset({(other, "AM"), (other, "PM")}))
+    assert not whole.is_school_day(other) and whole.is_school_day(day)
     assert closed.next_school_day(date(2026, 11, 23)) == date(2026, 11, 26)
 
 

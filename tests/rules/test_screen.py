@@ -17,45 +17,40 @@ MANY = settings(
 )
 ENROLMENTS = (Enrolment(date(2024, 1, 1)), Enrolment(date(2024, 1, 1), left=date(2026, 6, 30)), Enrolment(date(2026, 6, 10)),
               Enrolment(date(2024, 1, 1), born=date(2010, 5, 1)), Enrolment(date(2024, 1, 1), born=date(2021, 6, 1)),
-              Enrolment(date(2024, 1, 1), left=date(2026, 9, 1)),
+              Enrolment(date(2024, 1, 1), left=date(2026, 9, 1)), Enrolment(date(2024, 1, 1), left=date(2026, 8, 31)),
               Enrolment(date(2024, 1, 1), expected=frozenset((weekday, "AM") for weekday in range(1, 6))))
 EDGES = (date(2024, 8, 19), date(2026, 9, 1))           # where codes begin and end, and where a school year does
 
 
 @st.composite
 def populations(draw):
-    """A block of days around an edge, pupils with all kinds of enrolment, marks of all codes in spells, and the day judged."""
+    """A block of days around an edge, all kinds of enrolment, chance for the marks, the day judged, and the two numbers."""
     edge, back = draw(st.sampled_from(EDGES)), draw(st.integers(0, 40))
     days = [edge + timedelta(days=n - back) for n in range(draw(st.integers(5, 60)))]
-    pupils = draw(st.integers(1, 12))
-    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
-    return (
-        days,
-        pupils,
-        rng,
-        draw(st.sampled_from(days + [days[-1] + timedelta(days=30)])),
-        draw(st.integers(1, 12)),
-        draw(st.integers(1, 12)),
-    )
+    chance = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    few = st.integers(1, 12)
+    # often one of the two numbers is out of reach, so that the other alone decides
+    numbers = draw(st.tuples(few, st.just(99)) | st.tuples(st.just(99), few) | st.tuples(few, few))
+    enrolments = draw(st.lists(st.sampled_from(ENROLMENTS), min_size=1, max_size=12))
+    return days, enrolments, chance, draw(st.sampled_from([*days, days[-1] + timedelta(days=30)])), numbers
 
 
 @MANY
 @given(populations())
 def test_the_screen_names_exactly_the_pupils_whom_the_rules_find(book, population) -> None:
-    days, pupils, rng, as_of, continuous, cumulative = population
+    days, enrolments, chance, as_of, (continuous, cumulative) = population
     book = book.with_value("continuous_absence", continuous).with_value("cumulative_absence", cumulative)
-    legend = Legend.of(book.codes)
+    legend, pupils = Legend.of(book.codes), len(enrolments)
     common = [legend.number(code) for code in ("N", "N", "O", "U", "G", "/", "I", "D", "-", "Y", "C2")]
     marks = np.zeros((len(days), 2, pupils), dtype=np.uint8)
-    row = 0
+    row, often = 0, chance.choice([0.4, 0.85])
     while row < len(days):                              # spells: the same pair for some days, pupil by pupil
-        length = int(rng.integers(1, 14))
-        spell = np.where(rng.random((2, pupils)) < 0.85, legend.number("N"), rng.choice(common, (2, pupils)))
-        marks[row:row + length] = spell
+        length = int(chance.integers(1, 14))
+        absent = chance.random((2, pupils)) < often
+        marks[row:row + length] = np.where(absent, legend.number("N"), chance.choice(common, (2, pupils)))
         row += length
-    noise = rng.random(marks.shape) < rng.choice([0.0, 0.02, 0.2])
-    marks[noise] = rng.integers(0, len(legend.codes), int(noise.sum()))
-    enrolments = [ENROLMENTS[i] for i in rng.integers(0, len(ENROLMENTS), pupils)]
+    noise = chance.random(marks.shape) < chance.choice([0.0, 0.02, 0.2])
+    marks[noise] = chance.integers(0, len(legend.codes), int(noise.sum()))
     named = screen(marks, days, enrolments, as_of, book)
     for pupil, enrolment in enumerate(enrolments):
         record = PupilRecord(pupil, enrolment, tuple(SessionMark(day, session, legend.codes[marks[r, s, pupil]])
@@ -68,6 +63,7 @@ def test_the_bytes_of_a_register_become_numbers_and_unknown_ones_no_mark(book) -
     tokens = ["/", "\\", "C1", "C", "-", "Y7", "#", "??", "  "]
     numbers = legend.numbers("".join(token.ljust(2) for token in tokens).encode())
     assert [legend.codes[n] for n in numbers] == ["/", "\\", "C1", "C", "-", "Y7", "#", "-", "-"]
+    assert list(legend.numbers(b"\xff\xffN \xa3 ")) == [0, legend.number("N"), 0]
     assert legend.number("nonsense") == 0 and len(set(legend.codes)) == len(legend.codes) < 256
 
 
@@ -82,3 +78,14 @@ def test_before_its_number_is_in_force_a_rule_names_nobody(book) -> None:
     marks = np.full((30, 2, 1), Legend.of(book.codes).number("O"), dtype=np.uint8)
     days = [date(2019, 9, 2) + timedelta(days=n) for n in range(30)]
     assert not screen(marks, days, [Enrolment(date(2019, 9, 1))], days[-1], book).any()
+
+
+def test_only_a_pattern_keeps_the_afternoons_of_a_pupil_expected_in_the_mornings_out(book) -> None:
+    legend = Legend.of(book.codes)
+    days = [day for day in book.calendar.school_days(date(2025, 11, 17), date(2025, 11, 28))]
+    marks = np.empty((len(days), 2, 2), dtype=np.uint8)
+    marks[:, 0], marks[:, 1] = legend.number("D"), legend.number("N")
+    mornings = frozenset((weekday, "AM") for weekday in range(1, 6))
+    everyone = [Enrolment(date(2025, 9, 1), expected=mornings), Enrolment(date(2025, 9, 1))]
+    assert screen(marks, days, everyone, days[-1], book).tolist() == [False, True]
+    assert screen(marks[:, :, :1], days, everyone[:1], days[-1], book).tolist() == [False]

@@ -16,12 +16,14 @@ from cme.rules.finding import Enrolment, PupilRecord
 from cme.rules.marks import MISSING, Category, CodeTable, SessionMark, UnknownCode
 
 _PRESCRIBED = ((3, 31), (8, 31), (12, 31))
+_PREFERRED = (Category.PRESENT, Category.APPROVED, Category.UNAUTHORISED, Category.AUTHORISED, Category.NOT_POSSIBLE,
+              Category.ADMINISTRATIVE, Category.MISSING)
 
 
 def compulsory_from(born: date) -> date:
     """The prescribed day (31 March, 31 August, 31 December) on or after the fifth birthday, when compulsory age begins."""
     fifth = _birthday(born, 5)
-    return next(day for year in (fifth.year, fifth.year + 1) for day in (date(year, *p) for p in _PRESCRIBED) if day >= fifth)
+    return next(day for day in (date(fifth.year, *prescribed) for prescribed in _PRESCRIBED) if day >= fifth)
 
 
 def compulsory_until(born: date) -> date:
@@ -128,9 +130,8 @@ def one_mark_a_session(marks: list[SessionMark], codes: CodeTable) -> Iterator[S
     register that saw the child beats one that did not; otherwise an absence beats a code that leaves the count, and
     then the first in order of the codes, so that the order in which registers arrive decides nothing.
     """
-    rank = {Category.PRESENT: 0, Category.APPROVED: 1, Category.UNAUTHORISED: 2, Category.AUTHORISED: 3, Category.NOT_POSSIBLE: 4,
-            Category.ADMINISTRATIVE: 5, Category.MISSING: 6}
     for (day, session), group in groupby(sorted(marks), key=lambda mark: (mark.day, mark.session)):
-        several = list(group)
-        best = several[0] if len(several) == 1 else min(several, key=lambda mark: (rank[category_of(mark, codes)], mark.code))
+        best, *others = group
+        if others:
+            best = min((best, *others), key=lambda mark: (_PREFERRED.index(category_of(mark, codes)), mark.code))
         yield best if best.code else SessionMark(day, session, MISSING)

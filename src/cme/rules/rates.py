@@ -23,10 +23,10 @@ PERSISTENT, SEVERE = "persistent_absence", "severe_absence"
 class Rates:
     """Sessions of a pupil, in whole numbers: ``possible`` = ``attended`` + ``authorised`` + ``unauthorised``."""
 
-    possible: int = 0
-    attended: int = 0
-    authorised: int = 0
-    unauthorised: int = 0
+    possible: int
+    attended: int
+    authorised: int
+    unauthorised: int
 
     @property
     def absent(self) -> int:

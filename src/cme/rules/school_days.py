@@ -69,7 +69,7 @@ class SchoolCalendar:
 
     # what has been asked before: the calendar never changes, and whole populations ask about the same few hundred days
     @cached_property
-    def _moves(self) -> dict[tuple[date, int], date]:
+    def _moves(self) -> dict[tuple[date, int, timedelta], date]:
         return {}
 
     @cached_property
@@ -129,21 +129,21 @@ class SchoolCalendar:
         """
         if n < 0:
             raise BadInput(f"cannot add {n} school days: give a number that is not negative")
-        return self._moved(day, n)
+        return self._moved(day, n, _DAY)
 
-    def _moved(self, day: date, n: int) -> date:
-        if (day, n) not in self._moves:
-            end, step = day, _DAY if n > 0 else -_DAY
-            for _ in range(abs(n)):
+    def _moved(self, day: date, n: int, step: timedelta) -> date:
+        if (day, n, step) not in self._moves:
+            end = day
+            for _ in range(n):
                 end = self._step(end, step)
-            self._moves[day, n] = end
-        return self._moves[day, n]
+            self._moves[day, n, step] = end
+        return self._moves[day, n, step]
 
     def school_days_before(self, day: date, n: int) -> date:
         """The ``n``-th school day before ``day``; ``day`` itself is not counted. ``n`` = 0 gives ``day``."""
         if n < 0:
             raise BadInput(f"cannot take {n} school days away: give a number that is not negative")
-        return self._moved(day, -n)
+        return self._moved(day, n, -_DAY)
 
     def break_after(self, day: date) -> int:
         """How many calendar days without school follow ``day`` before the next school day (2 on an ordinary Friday)."""

@@ -5,9 +5,11 @@ rules (``judge``), which also give the evidence. It never misses a pupil whom th
 Only ``continuous_absence`` and ``cumulative_absence`` open cases by themselves, so only these two are screened.
 """
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
+from itertools import product
 
 import numpy as np
 from numpy.typing import NDArray
@@ -62,13 +64,11 @@ def screen(marks: Marks, days: Sequence[date], enrolments: Sequence[Enrolment], 
     run, halves = np.zeros(pupils, dtype=np.uint16), np.zeros(pupils, dtype=np.uint16)
     found = np.zeros(pupils, dtype=np.bool_)
     tables = _Tables(book, as_of)
-    for row, day in enumerate(days):
-        if day > as_of:
-            break
+    for row, day in enumerate(day for day in days if day <= as_of):
         table = tables.of(day)
         active = (first <= day.toordinal()) & (day.toordinal() <= last)
         am, pm = (patterns.kept(table[marks[row, i]], day, session) * active for i, session in enumerate(SESSIONS))
-        possible = ((am | pm) & _POSSIBLE) > 0
+        possible = _has(am | pm, _POSSIBLE)
         missed = _missed(am, pm, _CONTINUOUS) & possible
         run[missed] += 1
         run[possible & ~missed] = 0
@@ -76,7 +76,7 @@ def screen(marks: Marks, days: Sequence[date], enrolments: Sequence[Enrolment], 
             if continuous is not None:
                 found |= missed & (run >= continuous.value)
             whole = _missed(am, pm, _CUMULATIVE) & possible
-            half = ((am & _CUMULATIVE) > 0).astype(np.uint16) + ((pm & _CUMULATIVE) > 0)
+            half = _has(am, _CUMULATIVE).astype(np.uint16) + _has(pm, _CUMULATIVE)
             halves += np.where(whole, np.uint16(2), half)
     if continuous is not None:       # a run of the year before that still goes on
         still_here = np.array([e.left is None or e.left >= year_start for e in enrolments], dtype=np.bool_)
@@ -88,7 +88,11 @@ def screen(marks: Marks, days: Sequence[date], enrolments: Sequence[Enrolment], 
 
 def _missed(am: Flags, pm: Flags, counted: int) -> NDArray[np.bool_]:
     """Whether every possible session of the day is one that counts (also true where none is possible)."""
-    return (((am & _POSSIBLE) == 0) | ((am & counted) > 0)) & (((pm & _POSSIBLE) == 0) | ((pm & counted) > 0))
+    return (~_has(am, _POSSIBLE) | _has(am, counted)) & (~_has(pm, _POSSIBLE) | _has(pm, counted))
+
+
+def _has(flags: Flags, bit: int) -> NDArray[np.bool_]:
+    return (flags & bit).astype(np.bool_)
 
 
 class _Tables:
@@ -97,16 +101,14 @@ class _Tables:
     def __init__(self, book: RuleBook, as_of: date) -> None:
         self._codes, self._legend = book.codes, Legend.of(book.codes)
         self._edges = sorted({edge for code in book.codes.codes for edge in (code.valid_from, code.valid_to)})
-        self._by_span: dict[int, Flags] = {}
-        counted = (
-            (_CONTINUOUS, book.number(continuous_absence.RULE, as_of)),
-            (_CUMULATIVE, book.number(cumulative_absence.RULE, as_of)),
-        )
+        self._by_span: dict[tuple[int, int], Flags] = {}
+        counted = ((_CONTINUOUS, book.number(continuous_absence.RULE, as_of)),
+                   (_CUMULATIVE, book.number(cumulative_absence.RULE, as_of)))
         self._counted = [(bit, number.codes) for bit, number in counted if number is not None]
 
     def of(self, day: date) -> Flags:
-        # how many codes began by, and how many ended before, that day: days with equal numbers have equal tables
-        span = sum(edge <= day for edge in self._edges) * 1000 + sum(edge < day for edge in self._edges)
+        # days between the same two edges, or on the same edge, have equal tables
+        span = bisect_left(self._edges, day), bisect_right(self._edges, day)
         if span not in self._by_span:
             self._by_span[span] = np.array([self._flags(code, day) for code in self._legend.codes], dtype=np.uint8)
         return self._by_span[span]
@@ -122,20 +124,12 @@ class _Patterns:
     """The pupils' own patterns: outside of them nothing counts but attendance."""
 
     def __init__(self, enrolments: Sequence[Enrolment]) -> None:
-        self._any = any(e.expected is not None for e in enrolments)
-        self._off = (
-            {
-                (weekday, session): np.array(
-                    [e.expected is not None and (weekday, session) not in e.expected for e in enrolments]
-                )
-                for weekday in range(1, 8)
-                for session in SESSIONS
-            }
-            if self._any
-            else {}
-        )
+        self._off: dict[tuple[int, str], NDArray[np.bool_]] = {}
+        if any(e.expected is not None for e in enrolments):
+            for weekday, session in product(range(1, 8), SESSIONS):
+                self._off[weekday, session] = np.array([e.expected is not None and (weekday, session) not in e.expected
+                                                        for e in enrolments])
 
     def kept(self, flags: Flags, day: date, session: str) -> Flags:
-        if not self._any:
-            return flags
-        return np.where(self._off[day.isoweekday(), session] & ((flags & _ATTENDED) == 0), np.uint8(0), flags)
+        off = self._off.get((day.isoweekday(), session))
+        return flags if off is None else np.where(off & ~_has(flags, _ATTENDED), np.uint8(0), flags)

@@ -26,14 +26,11 @@ def ten_sessions(pupil: Attendance, book: RuleBook) -> tuple[Finding, ...]:
     if number is None:
         return ()
     missed = [mark for day in pupil.days for mark in day.sessions if mark.code in number.codes]
-    if len(missed) < number.value:
-        return ()
-    weeks = _school_weeks(pupil, book)
-    for end in range(number.value - 1, len(missed)):
-        last = missed[end]
+    weeks = _school_weeks(pupil, book) if missed else {}
+    for end, last in enumerate(missed):
         if last.day < pupil.year_start:
             continue
-        first_week = max(0, weeks[monday(last.day)] - number.window + 1)
+        first_week = weeks[monday(last.day)] - number.window + 1
         window = tuple(mark for mark in missed[:end + 1] if weeks[monday(mark.day)] >= first_week)
         if len(window) >= number.value:
             spanned = weeks[monday(last.day)] - weeks[monday(window[0].day)] + 1

@@ -48,10 +48,10 @@ def twenty_days(pupil: Attendance, book: RuleBook) -> TwentyDayEvidence | None:
         )
         for day in pupil.days
     ]
-    standing = [run for run in runs(days, number.codes) if run.ended_by is None]
-    if not standing:
+    run = next((run for run in runs(days, number.codes) if run.ended_by is None), None)
+    if run is None:
         return TwentyDayEvidence(None, number.value, None)
-    run, missing = standing[0], number.value - len(standing[0].days)
+    missing = number.value - len(run.days)
     counted_to = max(run.days[-1].day, pupil.as_of - timedelta(days=1))
     earliest = book.calendar.add_school_days(counted_to, missing) if missing > 0 else run.days[number.value - 1].day
     return TwentyDayEvidence(run, number.value, earliest)

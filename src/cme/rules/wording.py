@@ -6,6 +6,8 @@ from datetime import date
 
 from cme.rules.marks import SessionMark
 
+_SHOWN = 6      # so many marks are named, the rest counted
+
 
 def on(day: date) -> str:
     """A day as people write it: "Monday 2 November 2026"."""
@@ -24,14 +26,16 @@ def tally(marks: Iterable[SessionMark]) -> str:
 
 def halves(count: int) -> str:
     """Half days as days: 19 is "9 and a half"."""
-    return f"{count // 2}" if count % 2 == 0 else f"{count // 2} and a half"
+    return f"{count // 2}{' and a half' if count % 2 else ''}"
 
 
 def unmarked(marks: Sequence[SessionMark]) -> str:
     """What a reason says of marks not entered; nothing when there are none."""
     if not marks:
         return ""
-    some = ", ".join(short(mark) for mark in marks[:6]) + (f" and {len(marks) - 6} more" if len(marks) > 6 else "")
+    some = ", ".join(short(mark) for mark in marks[:_SHOWN])
+    if more := marks[_SHOWN:]:
+        some += f" and {len(more)} more"
     return f"; no readable mark for {plural(len(marks), 'session')} ({some}), counted neither way"
 
 
