@@ -20,6 +20,9 @@ from cme.rules.continuous_absence import RULE as CONTINUOUS
 from cme.rules.finding import Finding
 from cme.rules.judge import contradicted, judge
 from cme.steps.office import Office
+from cme.steps.replay import end_of, marks_from
+
+__all__ = ["Detected", "detect", "end_of", "judged"]
 
 
 @dataclass
@@ -34,19 +37,11 @@ class Detected:
     opened: list[str] = field(default_factory=list)
 
 
-def end_of(day: date) -> datetime:
-    """The last moment of a school's day: what was known then is what had been seen by then."""
-    return clock.wall(day + timedelta(days=1), "00:00")
-
-
 def judged(office: Office, session: Session, as_of: date, known_at: datetime | None = None) -> dict[int, tuple[Finding, ...]]:
     """Every pupil's findings on ``as_of``, from what was known at ``known_at`` (None: now). Writes nothing."""
-    calendar = office.policies.calendar
     book = office.policies.rule_book()
-    # a continuous run may have begun in the school year before
-    start = calendar.school_year_start(calendar.school_year_start(as_of) - timedelta(days=1))
     return {record.pupil_id: judge(record, as_of, book)
-            for record in pupil_records(session, office.school, as_of, start, known_at)}
+            for record in pupil_records(session, office.school, as_of, marks_from(book.calendar, as_of), known_at)}
 
 
 def detect(office: Office, as_of: date, stamp: Stamp) -> Detected:
