@@ -5,6 +5,7 @@ People's names and addresses stand in a file outside git (``CME_PEOPLE_FILE``), 
 """
 
 import secrets
+from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 from typing import Literal
@@ -103,6 +104,15 @@ class Settings(BaseSettings):
     def _postgresql_only(cls, value: str | None) -> str | None:
         if value and not value.startswith(("postgresql://", "postgresql+psycopg2://")):
             raise ValueError("must begin with postgresql:// (PostgreSQL is the one dialect); leave it out for the private database")
+        return value
+
+    @field_validator("clock")
+    @classmethod
+    def _a_moment(cls, value: str | None) -> str | None:
+        try:
+            datetime.fromisoformat((value or "2026-11-23").partition("@")[0])
+        except ValueError:
+            raise ValueError("must be a moment like 2026-11-23T09:30:00; remove it for the real time") from None
         return value
 
     @model_validator(mode="after")

@@ -9,6 +9,7 @@ from cyclopts import App, Parameter
 from rich import box
 from rich.console import Console
 from rich.table import Table
+from sqlalchemy.exc import DBAPIError
 
 from cme.errors import CmeError
 
@@ -236,6 +237,11 @@ def main() -> None:
         faults = getattr(error, "faults", None)
         Console(stderr=True, highlight=False, soft_wrap=True).print(
             f"cme: {error}" if not faults else "cme: " + ("\n  - ".join(["this must be mended first:", *faults])), markup=False)
+        sys.exit(1)
+    except DBAPIError as error:
+        first = str(error.orig).strip().splitlines()[0] if str(error.orig).strip() else type(error).__name__
+        Console(stderr=True, highlight=False, soft_wrap=True).print(
+            f"cme: the database cannot be used ({first}); check CME_DATABASE_URL, or leave it out for the private database", markup=False)
         sys.exit(1)
     except KeyboardInterrupt:
         sys.exit(130)

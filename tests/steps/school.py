@@ -4,9 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 
-from cme import clock
 from cme.records import registers
-from cme.records.outbox import Acceptance
+from cme.records.outbox import Acceptance, HandOver
 from cme.sources.source import Contact, Mark, Pulled, Pupil, RegisterDocument, TimeSemantics
 from cme.steps.office import Office
 
@@ -39,10 +38,8 @@ class School(Office):
 
     post: PostOffice
 
-    def deliver(self, *, worker: str, only: str | None = None):  # type: ignore[no-untyped-def]
-        from cme.records import outbox
-
-        return outbox.deliver(self.engine, self.sealer, self.post.hand_over, clock=clock.now, worker=worker, only=only)
+    def hand_over(self) -> HandOver:
+        return self.post.hand_over
 
     def write(self, pupil: Pupil, codes: dict[date, tuple[str, str]]) -> None:
         """Store the registers of one pupil: a day's codes of the morning and the afternoon."""

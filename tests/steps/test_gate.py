@@ -1,16 +1,17 @@
 """The gate: only an answer whose code names a person decides, once, and it is written whole or not at all."""
 
 import re
+from email import message_from_bytes, policy
 from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 from tests.steps.school import MONDAY, School, a_pupil
 
 from cme.records import cases
 from cme.records.history import events
 from cme.records.reviews import CONTACT_OUTCOME, SAFEGUARDING
-from cme.records.tables import Action, Answer, CaseEvent, Decision, Outbox, Review
+from cme.records.tables import Action, Answer, CaseEvent, Decision, Outbox, Pupil, Review
 from cme.steps import contact, decisions, notify, oversee
 from cme.steps.detect import detect
 from cme.steps.review import ring, take_answer
@@ -126,7 +127,8 @@ def test_the_code_stands_nowhere_in_the_records_once_it_is_mailed(school: School
 def test_the_dsls_mail_has_reference_link_and_code_and_nothing_about_the_child(school: School, before_the_dsl: str) -> None:
     code_for(school, "dsl")
     [mail] = school.post.to(school.person("dsl").email)
-    text = mail.decode()
+    message = message_from_bytes(mail, policy=policy.default)
+    text = message.as_string() + message.get_body(("plain",)).get_content()
     assert before_the_dsl in text and f"/runs/flow-run/{RUN}" in text
     pupil = a_pupil()
     for secret in (pupil.forename, pupil.surname, pupil.upn, "2013", pupil.address, "Aoife", "07700"):
@@ -164,6 +166,26 @@ def test_after_approval_the_notification_is_rendered_once_and_sent_once(school: 
     assert b"CME referral CME-2026-0001" in wire and b"application/pdf" in wire
     assert state(school, before_the_dsl) == "notified"
     assert notify.prepare(school, before_the_dsl, school.stamp()) is None
+
+
+def test_a_name_that_no_font_can_print_does_not_stop_the_referral(school: School, before_the_dsl: str) -> None:
+    school.write(a_pupil(forename="李小龍"), {})
+    with school.transaction() as session:
+        session.execute(update(Pupil).values(forename="李小龍"))
+    take_answer(school, before_the_dsl, SAFEGUARDING, "k1", answer(code_for(school, "dsl")), RUN)
+    notify.prepare(school, before_the_dsl, school.stamp())
+    oversee.send_mail(school, school.stamp())
+    [wire] = school.post.to(school.policies.authority.mailbox)
+    message = message_from_bytes(wire, policy=policy.default)
+    assert "李小龍" in message.get_body(("plain",)).get_content() and not list(message.iter_attachments())
+    with school.transaction() as session:
+        assert "U+674E" in [e.data["without_pdf"] for e in events(session, before_the_dsl) if e.what == "notification.rendered"][0]
+
+
+def test_what_left_says_in_which_run_it_left(school: School, before_the_dsl: str) -> None:
+    oversee.send_mail(school, school.stamp(flow_run_id=RUN))
+    with school.transaction() as session:
+        assert [e.flow_run_id for e in events(session, before_the_dsl) if e.what == "mail.sent"][-1] == RUN
 
 
 def test_nothing_is_rendered_without_a_decision(school: School, before_the_dsl: str) -> None:

@@ -32,6 +32,7 @@ class Acceptance(Protocol):
     def text(self) -> str: ...
 
 
+_Run = tuple[str | None, str | None]
 HandOver = Callable[[str, bytes, Callable[[], None]], Acceptance]
 
 
@@ -56,6 +57,7 @@ class _Claim:
 
     row: Row[Any]
     worker: str
+    run: _Run
 
     @property
     def mine(self) -> tuple[Any, ...]:
@@ -77,19 +79,22 @@ def alarm_key(row_id: str) -> str:
 
 
 def deliver(engine: Engine, sealer: Sealer, hand_over: HandOver, *, clock: Callable[[], datetime], worker: str,
-            only: str | None = None, limit: int = 20, lease: timedelta = LEASE) -> list[Delivery]:
+            only: str | None = None, limit: int = 20, lease: timedelta = LEASE, flow_run_id: str | None = None,
+            task_run_id: str | None = None) -> list[Delivery]:
     """Hand over the rows that are due, oldest first, at most ``limit``; return what became of each.
 
     ``worker`` names this process and life (a restarted process takes another name). No database session is open while the
     server is talked to. Outcomes are written with their history event; what a person must see raises an alarm.
+    ``flow_run_id`` and ``task_run_id`` say where in Prefect this was done.
     """
+    run = (flow_run_id, task_run_id)
     done: list[Delivery] = []
-    while len(done) < limit and (claim := _claim(engine, worker, clock(), only, lease)) is not None:
+    while len(done) < limit and (claim := _claim(engine, worker, clock(), only, lease, run)) is not None:
         done.append(_hand_over_one(engine, sealer, hand_over, claim, clock))
     return done
 
 
-def _claim(engine: Engine, worker: str, now: datetime, only: str | None, lease: timedelta) -> _Claim | None:
+def _claim(engine: Engine, worker: str, now: datetime, only: str | None, lease: timedelta, run: _Run) -> _Claim | None:
     due = (select(Outbox.id).where(Outbox.state == "queued", Outbox.next_try_at <= now,
                                    or_(Outbox.expires_at.is_(None), Outbox.expires_at > now))
            .order_by(Outbox.next_try_at, Outbox.id).limit(1).with_for_update(skip_locked=True))
@@ -100,7 +105,7 @@ def _claim(engine: Engine, worker: str, now: datetime, only: str | None, lease: 
             update(Outbox).where(Outbox.id == due.scalar_subquery(), Outbox.state == "queued")
             .values(state="sending", worker=worker, lease_until=now + lease, tries=Outbox.tries + 1)
             .returning(*Outbox.__table__.columns)).first()
-    return None if row is None else _Claim(row, worker)
+    return None if row is None else _Claim(row, worker, run)
 
 
 def _hand_over_one(engine: Engine, sealer: Sealer, hand_over: HandOver, claim: _Claim, clock: Callable[[], datetime]) -> Delivery:
@@ -134,7 +139,7 @@ def _hand_over_one(engine: Engine, sealer: Sealer, hand_over: HandOver, claim: _
 
 def _settle(engine: Engine, claim: _Claim, now: datetime, outcome: CmeError | Acceptance) -> Delivery:
     """Write what came of a claim, if it still stands. A receipt also settles a row that was given up as ambiguous."""
-    row, stamp = claim.row, Stamp(MACHINE, now)
+    row, stamp = claim.row, Stamp(MACHINE, now, *claim.run)
     if isinstance(outcome, CmeError):
         state, sentence, still_open = _fate(outcome), str(outcome), Outbox.state.in_(["sending", "handing_over"])
         values = {"last_error": sentence[:500], **({"next_try_at": now + _pause(row.tries)} if state == "queued" else {})}

@@ -8,6 +8,7 @@ from datetime import timedelta
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from cme import clock
 from cme.records import cases, reviews
 from cme.records.history import Stamp, record
 from cme.records.tables import Case, Contact, ContactAttempt, Review
@@ -50,7 +51,8 @@ def begin_contact(office: Office, reference: str, stamp: Stamp) -> int | None:
         if usable:
             attempt.outbox_id = office.queue_letter(
                 session, "parent_contact", to=usable.email, subject_of=case.reference, language="en", stamp=stamp,
-                dedupe_key=f"parent-contact:{case.reference}:{usable.id}", telephone=office.person("attendance_officer").telephone)
+                dedupe_key=f"parent-contact:{case.reference}:{usable.id}", telephone=office.person("attendance_officer").telephone,
+                date=f"{clock.local(stamp.at):%A %-d %B %Y}")
         session.add(attempt)
         session.flush()
         why = ("the contact with the highest priority was written to" if usable else

@@ -6,7 +6,8 @@ from sqlalchemy.orm import Session
 from cme.config.settings import require_role
 from cme.errors import BadInput
 from cme.mail.message import compose, message_id_for
-from cme.mail.pdf import notification_pdf
+from cme.mail.notification import Notification
+from cme.mail.pdf import UncoveredText, notification_pdf
 from cme.mail.render import notification_letter
 from cme.records import cases, outbox
 from cme.records.history import Stamp, record
@@ -32,7 +33,6 @@ def prepare(office: Office, reference: str, stamp: Stamp) -> str | None:
     """Render the approved notification and put it into the outbox, in one transaction; returns the row's id.
 
     Doing it again returns the same row: the bytes, the Date and the Message-ID are made once. None: nothing is approved.
-    Raises Permanent when the notification cannot be set (a character no font of ours has), which tells a person.
     """
     with office.transaction() as session:
         case = cases.by_reference(session, reference, lock=True)
@@ -47,16 +47,24 @@ def prepare(office: Office, reference: str, stamp: Stamp) -> str | None:
         text = notification_letter(notification)
         row_id = outbox.new_row_id()
         message_id = message_id_for(row_id, office.settings.mail_sender.partition("@")[2])
-        pdf = notification_pdf(notification, stamp.at)
+        attachments, uncovered = _pdf(notification, case.reference, stamp)
         wire = compose(office.settings.mail_sender, office.settings.mail_sender_name or office.policies.school.name,
                        office.policies.authority.mailbox, text.subject, text.text, message_id, stamp.at,
-                       attachments=((f"{case.reference}.pdf", "application/pdf", pdf),), reply_to=office.person("dsl").email)
+                       attachments=attachments, reply_to=office.person("dsl").email)
         missing = notification.missing_fields(office.policies.authority.required_fields)
         record(session, case.reference, "notification.rendered", stamp, f"{kind.replace('_', ' ')} rendered once", {
-            "kind": kind, "outbox": row_id, "decision_review": decision.review_id, "not_held": missing, "shown": decision.shown_hash})
+            "kind": kind, "outbox": row_id, "decision_review": decision.review_id, "not_held": missing, "without_pdf": uncovered, "shown": decision.shown_hash})
         return outbox.queue(session, sealer=office.sealer, dedupe_key=key, kind=f"la_{kind}", subject_of=case.reference,
                             recipient=office.policies.authority.mailbox, mail_subject=text.subject, message_id=message_id, wire=wire,
                             row_id=row_id, stamp=stamp, keep_body=True)
+
+
+def _pdf(notification: Notification, reference: str, stamp: Stamp) -> tuple[tuple[tuple[str, str, bytes], ...], str]:
+    """The notification as an attachment, and why there is none: a name that no font of ours can print never stops a referral."""
+    try:
+        return ((f"{reference}.pdf", "application/pdf", notification_pdf(notification, stamp.at)),), ""
+    except UncoveredText as error:
+        return (), str(error)
 
 
 def acknowledge(office: Office, reference: str, authority_reference: str, person: str, stamp: Stamp) -> None:

@@ -18,7 +18,6 @@ from cme.mail.message import compose, message_id_for
 from cme.mail.render import letter
 from cme.mail.smtp import SafeMail
 from cme.records import outbox
-from cme.records.database import engine as engine_of
 from cme.records.database import open_records
 from cme.records.history import MACHINE, Stamp
 from cme.records.sealing import Sealer
@@ -87,12 +86,18 @@ class Office:
         s = self.settings
         login = (s.smtp_user, s.smtp_password.get_secret_value()) if s.smtp_user and s.smtp_password else None
         return SafeMail(s.mail_sender, s.mail_sender_name or self.policies.school.name, s.smtp_host, s.smtp_port, tls=s.smtp_tls,
-                        login=login, ca=str(s.smtp_ca) if s.smtp_ca else None, data_timeout=s.mail_data_timeout)
+                        login=login, ca=str(s.smtp_ca) if s.smtp_ca else None, data_timeout=s.mail_data_timeout,
+                        allowed=None if s.environment == "production" else {"*.example"})
 
-    def deliver(self, *, worker: str, only: str | None = None) -> list[outbox.Delivery]:
+    def deliver(self, *, worker: str, only: str | None = None, flow_run_id: str | None = None,
+                task_run_id: str | None = None) -> list[outbox.Delivery]:
         """Hand due messages to the mail server; every outcome is a row and an event."""
-        mailer = self.mailer()
-        return outbox.deliver(self.engine, self.sealer, mailer.hand_over, clock=clock.now, worker=worker, only=only)
+        return outbox.deliver(self.engine, self.sealer, self.hand_over(), clock=clock.now, worker=worker, only=only, flow_run_id=flow_run_id,
+                              task_run_id=task_run_id)
+
+    def hand_over(self) -> outbox.HandOver:
+        """How messages leave: by the configured mail server."""
+        return self.mailer().hand_over
 
     def close(self) -> None:
         """Let go of the database."""
@@ -136,10 +141,7 @@ def open_office(settings: Settings | None = None, *, complete: bool = False) -> 
     policies = require_complete(settings) if complete else load(settings.config_dir, settings.authority)
     stack = ExitStack()
     try:
-        if settings.database_url:
-            engine = engine_of(settings.database_url)
-        else:
-            engine = stack.enter_context(open_records(None, settings.data_dir)).engine
+        engine = stack.enter_context(open_records(settings.database_url, settings.data_dir)).engine
         return Office(engine, settings, policies, Sealer(settings.secret()), stack)
     except BaseException:
         stack.close()

@@ -51,7 +51,7 @@ def send_mail(office: Office, stamp: Stamp) -> list[outbox.Delivery]:
     """Take back what dead workers held, cancel expired codes, hand over what is due, and alarm for what is old."""
     found = outbox.recover(office.engine, now=stamp.at, dead=dead_workers(office))
     found += outbox.expire(office.engine, now=stamp.at)
-    found += office.deliver(worker=worker_name())
+    found += office.deliver(worker=worker_name(), flow_run_id=stamp.flow_run_id, task_run_id=stamp.task_run_id)
     with office.transaction() as session:
         for row in outbox.old(session, stamp.at, timedelta(minutes=15)):
             raise_alarm(session, f"outbox-old:{row.id}", row.subject_of, f"A message of kind {row.kind!r} has waited more than 15 minutes; "
