@@ -127,13 +127,16 @@ def _one_a_session(marks: list[SessionMark]) -> list[SessionMark]:
     return kept
 
 
-def pupil_records(session: Session, school: str, as_of: date, start: date, known_at: datetime | None = None) -> list[PupilRecord]:
-    """Every pupil with the marks from ``start`` to ``as_of``, as the rules take it, in order of the pupils' numbers.
+def pupil_records(session: Session, school: str, as_of: date, start: date, known_at: datetime | None = None,
+                  pupils: Collection[int] | None = None) -> list[PupilRecord]:
+    """Every pupil (or those of ``pupils``) with the marks from ``start`` to ``as_of``, as the rules take it, in order of the
+    pupils' numbers.
 
     Pupils who left before ``start``, or come after ``as_of``, are not judged; the marks of both stay in the records.
     """
-    marks = current_marks(session, school, start, as_of, known_at)
-    rows = session.scalars(select(Pupil).where(Pupil.school == school).order_by(Pupil.id)).all()
+    marks = current_marks(session, school, start, as_of, known_at, pupils)
+    query = select(Pupil).where(Pupil.school == school).order_by(Pupil.id)
+    rows = session.scalars(query if pupils is None else query.where(Pupil.id.in_(pupils))).all()
     return [PupilRecord(pupil.id, enrolment(pupil, own[0].day if (own := marks.get(pupil.id, ())) else start), own)
             for pupil in rows if (pupil.left is None or pupil.left >= start)
             and (pupil.admitted is None or pupil.admitted <= as_of)]
