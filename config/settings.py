@@ -4,6 +4,7 @@ Values that belong to the law, the school's procedure or an authority are not he
 People's names and addresses stand in a file outside git (``CME_PEOPLE_FILE``), by role.
 """
 
+import os
 import secrets
 from datetime import datetime
 from functools import cached_property
@@ -161,9 +162,10 @@ def load_people(path: Path | None) -> People:
 
 
 def load_settings(**overrides: object) -> Settings:
-    """The settings; raises ConfigFaults with every fault by its name in the environment."""
+    """The settings; raises ConfigFaults with every fault by its name in the environment. ``CME_ENV_FILE`` names another ``.env``;
+    empty, there is none."""
     try:
-        return Settings(**overrides)  # type: ignore[arg-type]
+        return Settings(_env_file=os.environ.get("CME_ENV_FILE", ".env") or None, **overrides)  # type: ignore[call-arg]
     except ValidationError as error:
         raise ConfigFaults(["CME_" + ".".join(str(p) for p in fault["loc"]).upper() + f": {fault['msg']}; correct it in the environment or .env"
                             if fault["loc"] else fault["msg"].removeprefix("Value error, ") for fault in error.errors()]) from error

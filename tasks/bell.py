@@ -133,14 +133,16 @@ def _rings(client: SyncPrefectClient, run: FlowRun) -> bool:
 def _close_orphans(client: SyncPrefectClient) -> None:
     """End the paused runs of questions that are no longer open, and the runs that lost their process after the answer."""
     open_bells = {question.flow_run_id for question in oversee.waiting_questions(office())}
-    going = client.read_flow_runs(
-        flow_filter=FlowFilter(name=FlowFilterName(any_=list(FLOW.values()))), limit=200, flow_run_filter=FlowRunFilter(
-            state=FlowRunFilterState(type=FlowRunFilterStateType(any_=[StateType.PAUSED, StateType.RUNNING]))))
-    for run in going:
-        if str(run.id) in open_bells or run.state is None:
-            continue
-        age = now("UTC") - run.state.timestamp
-        if run.state.type is StateType.PAUSED and age > UNRESUMABLE:
-            client.set_flow_run_state(run.id, Cancelled(message="the question has been answered or asked elsewhere"), force=True)
-        elif run.state.type is StateType.RUNNING and age > STALLED:
-            client.set_flow_run_state(run.id, Crashed(message="its process was lost; the sweep finishes its work"), force=True)
+    for kind, name in FLOW.items():
+        going = client.read_flow_runs(
+            flow_filter=FlowFilter(name=FlowFilterName(any_=[name])), limit=200, flow_run_filter=FlowRunFilter(
+                state=FlowRunFilterState(type=FlowRunFilterStateType(any_=[StateType.PAUSED, StateType.RUNNING]))))
+        for run in going:
+            if str(run.id) in open_bells or run.state is None:
+                continue
+            age = now("UTC") - run.state.timestamp
+            if run.state.type is StateType.PAUSED and age > UNRESUMABLE:
+                client.set_flow_run_state(run.id, Cancelled(message="the question has been answered or asked elsewhere"), force=True)
+            elif run.state.type is StateType.RUNNING and age > STALLED:
+                _read_answers(client, run.parameters["case"], kind, str(run.id))      # also deletes a copy left behind
+                client.set_flow_run_state(run.id, Crashed(message="its process was lost; the sweep finishes its work"), force=True)

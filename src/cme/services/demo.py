@@ -68,7 +68,7 @@ class Demo:
 
     def settings(self) -> date:
         """Write the school and its settings into the environment; returns the school's day."""
-        os.environ.update({"CME_ENVIRONMENT": "demo", "CME_SMTP_HOST": ports.LOOPBACK, "CME_SMTP_TLS": "none",
+        os.environ.update({"CME_ENVIRONMENT": "demo", "CME_ENV_FILE": "", "CME_SMTP_HOST": ports.LOOPBACK, "CME_SMTP_TLS": "none",
                            "CME_MAIL_SENDER": "attendance@larkspur-bridge.example", "CME_PEOPLE_FILE": str(self.folder / "people.yaml")})
         (self.folder / "people.yaml").write_text(yaml.safe_dump(PEOPLE, allow_unicode=True), encoding="utf-8")
         if self.registers:

@@ -17,6 +17,8 @@ def run(out: Console) -> None:
     """Start the house and keep it in order. Raises ConfigFaults, before anything is started, with all that is missing."""
     settings = load_settings()
     require_complete(settings)
+    if "ui_url" in settings.model_fields_set:
+        os.environ["CME_UI_URL"] = settings.ui_url   # also where it stands in .env: the mails link to it
     with stop_on_signals():
         house = House(settings.data_dir, settings.database_url, settings.prefect_database_url, settings.ui_port,
                       progress=lambda step: out.print(f"{step} ..."))

@@ -119,10 +119,19 @@ def house_file() -> Path:
     return Path(base) / f"cme-flows-{os.getuid()}" / "house.json"
 
 
+def is_ours(path: Path) -> bool:
+    """Whether a file or folder belongs to this user and nobody else may write to it; what others left there is not trusted."""
+    found = path.lstat()
+    return found.st_uid == os.getuid() and not found.st_mode & 0o022
+
+
 def adopt_running_house() -> bool:
     """Take over the settings of the running `cme demo` or `cme up`, unless the environment sets its own; True if one runs."""
+    path = house_file()
     try:
-        house = json.loads(house_file().read_text())
+        if not (is_ours(path.parent) and is_ours(path)):
+            return False
+        house = json.loads(path.read_text())
         os.kill(house["pid"], 0)
     except (OSError, ValueError, KeyError):
         return False
