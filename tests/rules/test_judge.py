@@ -117,6 +117,7 @@ def test_the_finding_says_by_which_number_and_source_it_was_made(book) -> None:
 def test_an_expected_long_illness_is_a_proposal_on_its_first_day(book) -> None:
     proposal = by_forecast(date(2025, 11, 10), date(2025, 11, 28), date(2025, 11, 10), book)
     assert (proposal.rule, proposal.count, proposal.opens_case, proposal.marks) == ("sickness_forecast", 15, False, ())
+    assert by_forecast(date(2025, 11, 10), date(2025, 12, 1), date(2025, 11, 10), book).count == 16
     assert by_forecast(date(2025, 11, 10), date(2025, 11, 27), date(2025, 11, 10), book) is None
     assert by_forecast(date(2023, 11, 6), date(2023, 12, 22), date(2023, 11, 6), book) is None
 

@@ -98,3 +98,9 @@ def test_a_moment_without_time_zone_is_refused() -> None:
 def test_an_unknown_status_is_refused() -> None:
     with pytest.raises(BadInput, match="'open' is no status"):
         verdict(START, 10, taken_from=None, taken_to=None, basis="", status="open", now=DUE, source_fresh=True)
+
+
+def test_a_register_is_required_unless_it_is_said_that_it_is_not() -> None:
+    answer = verdict(START, 10, taken_from=None, taken_to=None, basis="", status="not taken", now=DUE + timedelta(minutes=1),
+                     source_fresh=True)
+    assert answer.verdict == "missing"

@@ -89,3 +89,14 @@ def test_only_a_pattern_keeps_the_afternoons_of_a_pupil_expected_in_the_mornings
     everyone = [Enrolment(date(2025, 9, 1), expected=mornings), Enrolment(date(2025, 9, 1))]
     assert screen(marks, days, everyone, days[-1], book).tolist() == [False, True]
     assert screen(marks[:, :, :1], days, everyone[:1], days[-1], book).tolist() == [False]
+
+
+def test_exactly_ten_days_are_enough_whether_the_run_ended_or_began_last_year(book) -> None:
+    legend, alone = Legend.of(book.codes), book.with_value("cumulative_absence", 99)
+    for first, as_of, ends in ((date(2025, 11, 17), date(2025, 12, 1), True), (date(2026, 7, 6), date(2026, 9, 1), False)):
+        days = list(book.calendar.school_days(first, as_of))
+        marks = np.zeros((len(days), 2, 2), dtype=np.uint8)
+        marks[:10], marks[1, :, 1] = legend.number("N"), legend.number("/")
+        if ends:
+            marks[10:] = legend.number("/")
+        assert screen(marks, days, [Enrolment(date(2025, 9, 1))] * 2, as_of, alone).tolist() == [True, False]
