@@ -1,0 +1,87 @@
+"""The year as the product keeps it: pupils, rosters and register versions in a private PostgreSQL of its own."""
+
+import hashlib
+import io
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+from school_year import PUPILS_A_SCHOOL, SchoolYear
+from sqlalchemy import Engine
+
+from cme.records import database
+from cme.records.embedded import Cluster
+
+SEEN = "2026-08-31 12:00+00"
+
+
+@contextmanager
+def private_cluster() -> Iterator[Cluster]:
+    """A private PostgreSQL in a temporary folder, with the product's own settings, gone afterwards."""
+    home = Path(tempfile.mkdtemp(prefix="cme-bench-"))
+    home.chmod(0o711)      # root lends the server to another user, who must be able to enter
+    cluster = Cluster.start(home / "pg")
+    try:
+        yield cluster
+    finally:
+        if os.getpid() == cluster._pid:
+            cluster.remove()
+            shutil.rmtree(home, ignore_errors=True)
+
+
+def records(cluster: Cluster, name: str) -> Engine:
+    """A database of the cluster with the product's tables and no rows."""
+    cluster.create_database(name)
+    opened = database.engine(cluster.url(name))
+    database.upgrade(opened)
+    return opened
+
+
+def school_key(number: int) -> str:
+    """A made-up LAESTAB."""
+    return f"999/{number:04d}"
+
+
+def schools_of(pupils: int) -> list[str]:
+    return [school_key(n) for n in range(-(-pupils // PUPILS_A_SCHOOL))]
+
+
+def keep(engine: Engine, year: SchoolYear, pupils_a_register: int) -> int:
+    """Write the year by COPY; pupil n of the year has the number n + 1. Returns the number of register versions."""
+    written = 0
+    raw = engine.raw_connection()
+    cursor = raw.cursor()
+    tokens = np.array([int.from_bytes(code.ljust(2).encode(), "little") for code in year.codes], dtype="<u2")
+    cursor.copy_expert("COPY pupil (id, school, mis_id, admitted, \"left\", first_seen, last_seen) FROM STDIN",
+                       io.StringIO("\n".join(f"{n + 1}\t{school_key(n // PUPILS_A_SCHOOL)}\t{n}\t{year.days[year.joined[n]]}\t"
+                                             f"{year.days[year.left[n]]}\t{SEEN}\t{SEEN}" for n in range(year.pupils))))
+    rosters, roster = [], 0
+    for school in range(len(schools_of(year.pupils))):
+        first, last = school * PUPILS_A_SCHOOL, min((school + 1) * PUPILS_A_SCHOOL, year.pupils)
+        lines = []
+        for begin in range(first, last, pupils_a_register):
+            end = min(begin + pupils_a_register, last)
+            roster += 1
+            numbers = ",".join(str(n + 1) for n in range(begin, end))
+            rosters.append(f"{roster}\t\\\\x{hashlib.sha256(numbers.encode()).hexdigest()}\t{{{numbers}}}")
+            marks = tokens[year.marks[:, :, begin:end]]
+            for at, day in enumerate(year.days):
+                for slot, name in enumerate(("AM", "PM")):
+                    lines.append(f"{school_key(school)}\t{day}\tsession\t{name}\tG{begin - first}\t{SEEN}\tbench\ttaken\t{roster}\t"
+                                 f"\\\\x{marks[at, slot].tobytes().hex()}\t\\\\x00")
+        written += len(lines)
+        cursor.copy_expert("COPY register_version (school, local_date, kind, slot, group_key, seen_at, source, status, roster_id, "
+                           "marks, content_hash) FROM STDIN", io.StringIO("\n".join(lines)))
+    cursor.copy_expert("COPY roster (id, hash, pupils) FROM STDIN", io.StringIO("\n".join(rosters)))
+    raw.commit()
+    raw.driver_connection.autocommit = True
+    cursor.execute("VACUUM ANALYZE register_version")
+    cursor.execute("ANALYZE pupil")
+    cursor.execute("CHECKPOINT")
+    raw.driver_connection.autocommit = False
+    raw.close()
+    return written
