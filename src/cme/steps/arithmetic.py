@@ -125,7 +125,7 @@ def _together(rule: str, pupil: Attendance, book: RuleBook, number: Number, find
         half = known.halves(number.codes) if known else 0
         total += half
         verdict = {2: COUNTS, 1: HALF}.get(half, NOT if known and known.sessions else NEITHER)
-        yield _line(pupil, book, day, verdict, f"{total // 2}{'½' if total % 2 else ''}")
+        yield _line(pupil, book, day, verdict, f"{total // 2 or ''}½" if total % 2 else str(total // 2))
 
 
 def _rates(pupil: Attendance, book: RuleBook) -> Iterator[DayLine]:
@@ -159,14 +159,15 @@ def _line(pupil: Attendance, book: RuleBook, day: date, verdict: str, running: s
 
 def _seen(pupil: Attendance, book: RuleBook, day: date, session: str) -> Seen:
     mark = next((mark for mark in pupil.marks if (mark.day, mark.session) == (day, session)), None)
+    enrolment = pupil.record.enrolment
     if mark is None:
-        return Seen()
+        on_roll = enrolment.admitted <= day <= (enrolment.left or day)
+        return Seen() if on_roll else Seen("", "not on roll", "not on roll")
     category = category_of(mark, book.codes).value
     try:
         meaning = book.codes.lookup(mark.code, day).meaning
     except UnknownCode:
         meaning = "no mark entered"
-    enrolment = pupil.record.enrolment
     if not first_day(enrolment) <= day <= last_day(enrolment):
         return Seen(mark.code, meaning, "outside compulsory school age")
     held = next((d for d in pupil.days if d.day == day), None)
