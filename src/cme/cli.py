@@ -56,11 +56,10 @@ def up() -> None:
 @app.command
 def check_config() -> None:
     """Say everything that is missing, wrong or unconfirmed in the settings and the policies, by name, with what to do."""
-    from cme.config.policies import ConfigFaults
+    from cme.config.policies import ConfigFaults, load
     from cme.config.settings import load_settings, missing_settings
     from cme.steps.office import adopt_running_house
 
-    from cme.config.policies import load
     adopt_running_house()
     faults: list[str] = []
     settings = policies = None
@@ -231,6 +230,7 @@ def verify() -> None:
 
 def main() -> None:
     """The entry point: errors are one sentence and a non-zero exit status."""
+    import cme.cli_replay  # noqa: F401  (explain and simulate)
     try:
         app()
     except CmeError as error:
