@@ -1,4 +1,4 @@
-"""A running `cme demo` and a browser, once for all tests here."""
+"""A running `cme demo` and a browser, once for the tests of a module."""
 
 import os
 import re
@@ -69,7 +69,7 @@ def start_demo(folder: Path, *words: str) -> RunningDemo:
     return demo
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def demo_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     # short, and open to the user that PostgreSQL runs as
     import tempfile
@@ -79,14 +79,14 @@ def demo_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def demo(demo_folder: Path) -> Iterator[RunningDemo]:
     running = start_demo(demo_folder)
     yield running
     running.stop()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def page() -> Iterator[Page]:
     path = chromium()
     assert path, "the browser tests need Chromium: install it, or set CHROMIUM to its path"

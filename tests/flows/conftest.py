@@ -112,7 +112,7 @@ class RunningHouse:
             return cases.by_reference(session, reference).state
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def house() -> Iterator[RunningHouse]:
     folder = Path(tempfile.mkdtemp(prefix="cme-f-"))
     folder.chmod(0o711)
@@ -151,7 +151,7 @@ def set_clock() -> Callable[[], None]:
     return lambda: None
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def two_cases(house: RunningHouse) -> list[str]:
     """The two cases of the demo's day, both waiting for the attendance officer."""
     assert house.api.finish(house.api.start("check-absence", f"check-absence {DAY}")) == "COMPLETED"
