@@ -100,3 +100,14 @@ def test_exactly_ten_days_are_enough_whether_the_run_ended_or_began_last_year(bo
         if ends:
             marks[10:] = legend.number("/")
         assert screen(marks, days, [Enrolment(date(2025, 9, 1))] * 2, as_of, alone).tolist() == [True, False]
+
+
+def test_the_first_of_september_belongs_to_the_new_year_for_absence_and_for_leavers(book) -> None:
+    legend, september = Legend.of(book.codes), date(2026, 9, 1)
+    marks = np.full((1, 2, 1), legend.number("N"), dtype=np.uint8)
+    alone = book.with_value("continuous_absence", 99).with_value("cumulative_absence", 1)
+    assert screen(marks, [september], [Enrolment(date(2025, 9, 1))], september, alone).tolist() == [True]
+    days = list(book.calendar.school_days(date(2026, 7, 6), date(2026, 7, 17)))
+    marks = np.full((10, 2, 2), legend.number("N"), dtype=np.uint8)
+    leavers = [Enrolment(date(2025, 9, 1), left=left) for left in (september, date(2026, 8, 31))]
+    assert screen(marks, days, leavers, date(2026, 9, 4), book.with_value("cumulative_absence", 99)).tolist() == [True, False]
