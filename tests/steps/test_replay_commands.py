@@ -22,19 +22,22 @@ def environment(school: School, ten_days_gone: str, tmp_path: Path) -> dict[str,
     (tmp_path / "people.yaml").write_text(yaml.safe_dump(PEOPLE), encoding="utf-8")
     kept = {name: value for name, value in os.environ.items() if not name.startswith("CME_")}
     return kept | {
-        "CME_ENVIRONMENT": "test", "CME_DATABASE_URL": school.engine.url.render_as_string(hide_password=False), "CME_DATA_DIR": str(tmp_path),
-        "CME_PEOPLE_FILE": str(tmp_path / "people.yaml"), "CME_CLOCK": "2026-11-23T09:30:00", "CME_HOUSE": str(tmp_path / "no-house.json"),
-        "COLUMNS": "120", "NO_COLOR": "1"}
+        "CME_ENVIRONMENT": "test", "CME_DATABASE_URL": school.engine.url.render_as_string(hide_password=False),
+        "CME_DATA_DIR": str(tmp_path), "CME_PEOPLE_FILE": str(tmp_path / "people.yaml"), "CME_CLOCK": "2026-11-23T09:30:00",
+        "CME_HOUSE": str(tmp_path / "no-house.json"), "COLUMNS": "120", "NO_COLOR": "1"}
 
 
 def cme(environment: dict[str, str], *words: str) -> "subprocess.CompletedProcess[str]":
-    return subprocess.run([CME, *words], env=environment, text=True, capture_output=True, timeout=60, cwd=environment["CME_DATA_DIR"])
+    return subprocess.run([CME, *words], env=environment, text=True, capture_output=True, timeout=60,
+                          cwd=environment["CME_DATA_DIR"])
 
 
-def test_a_case_and_its_pupil_are_explained_without_a_name(school: School, environment: dict[str, str], ten_days_gone: str) -> None:
+def test_a_case_and_its_pupil_are_explained_without_a_name(
+        school: School, environment: dict[str, str], ten_days_gone: str) -> None:
     with school.transaction() as session:
         number = session.scalars(select(Pupil.id)).one()
-    by_case, by_pupil = cme(environment, "explain", ten_days_gone), cme(environment, "explain", "--pupil", str(number), "--day", "2026-11-23")
+    by_case = cme(environment, "explain", ten_days_gone)
+    by_pupil = cme(environment, "explain", "--pupil", str(number), "--day", "2026-11-23")
     assert (by_case.returncode, by_case.stderr, by_pupil.returncode, by_pupil.stderr) == (0, "", 0, "")
     assert by_case.stdout.startswith(f"Case {ten_days_gone}, pupil {number}") and by_pupil.stdout.startswith(f"Pupil {number} (")
     for shown in (by_case.stdout, by_pupil.stdout):
@@ -53,9 +56,11 @@ def test_a_changed_threshold_is_shown_beside_todays(environment: dict[str, str],
     assert ["23", "Nov", "2026", *"21101010"] in rows
 
 
-def test_what_cannot_be_replayed_is_one_sentence_and_a_non_zero_exit_status(environment: dict[str, str], ten_days_gone: str) -> None:
-    for words, sentence in ((("explain",), "cme: say what to explain: a case"), (("explain", ten_days_gone, "--pupil", "1"), "cme: say what"),
+def test_what_cannot_be_replayed_is_one_sentence_and_a_non_zero_exit_status(environment: dict[str, str],
+                                                                            ten_days_gone: str) -> None:
+    for words, sentence in ((("explain",), "cme: say what to explain: a case"),
+                            (("explain", ten_days_gone, "--pupil", "1"), "cme: say what to explain: a case"),
                             (("explain", "--pupil", "99"), "cme: there is no pupil with the internal number 99"),
-                            (("simulate", "--since", "2026-09-01", "--policy", "none.yaml"), "cme: none.yaml: there is no such file")):
+                            (("simulate", "--since", "2026-09-01", "--policy", "none.yaml"), "cme: none.yaml: there is no such")):
         done = cme(environment, *words)
         assert done.returncode == 1 and done.stdout == "" and done.stderr.startswith(sentence) and done.stderr.count("\n") == 1

@@ -7,6 +7,7 @@ from rich import box
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from cme import clock
 from cme.rules.marks import SessionMark
@@ -47,7 +48,7 @@ def _rule(out: Console, rule: Explained, every_day: bool) -> None:
         out.print(_sum(rule, every_day))
         for code, seen in sorted({s.code: s for line in rule.lines for s in (line.am, line.pm) if s.code}.items()):
             out.print(f"  {code:<3} {seen.meaning}", markup=False)
-    out.print(f"  [bold]finding:[/] {escape(rule.sentence)}" if rule.sentence else "  [bold]finding:[/] none, the number was not reached.")
+    out.print(f"  [bold]finding:[/] {escape(rule.sentence) or 'none, the number was not reached.'}")
     if rule.holds:
         out.print(f"  {rule.holds}", markup=False)
 
@@ -61,9 +62,11 @@ def _sum(rule: Explained, every_day: bool) -> Table:
         first, last = lines[0], lines[-1]
         if len(lines) < _FOLDED:
             for line in lines:
-                table.add_row(f"{line.day:%a %d %b %Y}", escape(line.am.code), escape(line.pm.code), _what(line), line.verdict, line.running)
+                table.add_row(f"{line.day:%a %d %b %Y}", Text(line.am.code), Text(line.pm.code), _what(line), line.verdict,
+                              line.running)
         else:
-            table.add_row(f"{first.day:%d %b} to {last.day:%d %b}", "", "", f"{len(lines)} school days", "none counts", last.running)
+            table.add_row(f"{first.day:%d %b} to {last.day:%d %b}", "", "", f"{len(lines)} school days", "none counts",
+                          last.running)
     return table
 
 

@@ -10,7 +10,8 @@ from cme.steps.simulate import Simulation, Week
 
 def print_simulation(out: Console, s: Simulation) -> None:
     """Findings, cases, reviews and notifications of each school week with today's policy and with the changed one."""
-    out.print(f"[bold]{s.pupils} pupils, {s.since} to {s.until}[/]: a replay of the registers as they are known now; nothing is written.")
+    out.print(f"[bold]{s.pupils} pupils, {s.since} to {s.until}[/]: a replay of the registers as they are known now; "
+              "nothing is written.")
     for change in s.changes:
         out.print(f"  changed: {escape(change)}")
     for remark in s.remarks:
@@ -25,9 +26,9 @@ def print_simulation(out: Console, s: Simulation) -> None:
     table.add_row("together", *_both(_sum(s.today, "findings"), _sum(s.changed, "findings")),
                   *_both(_sum(s.today, "cases"), _sum(s.changed, "cases")) * 3)
     out.print(table)
-    out.print("A case is the first finding of an absence that opens one; what the same absence reaches later joins it. Each case asks "
-              "the DSL for one review. Notifications are an upper bound: one a case, if the DSL approves all. Cases raised again after "
-              "a person closed them depend on that person and are not counted.")
+    out.print("A case is the first finding of an absence that opens one; what the same absence reaches later joins it. "
+              "Each case asks the DSL for one review. Notifications are an upper bound: one a case, if the DSL approves all. "
+              "Cases raised again after a person closed them depend on that person and are not counted.")
 
 
 def _both(now: int, other: int) -> tuple[str, str]:

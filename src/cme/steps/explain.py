@@ -95,12 +95,14 @@ def explain_case(office: Office, reference: str, rule: str = "") -> list[Explana
                                .order_by(FindingRow.found_at, FindingRow.as_of, FindingRow.id)).all()
         if not rows:
             raise BadInput(f"case {case.reference} holds no finding; `cme history {case.reference}` says how it came about")
-        return [_explanation(office, session, session.get_one(Pupil, case.pupil_id), as_of, known_at, case.reference, list(made), rule)
+        pupil = session.get_one(Pupil, case.pupil_id)
+        return [_explanation(office, session, pupil, as_of, known_at, case.reference, list(made), rule)
                 for (as_of, known_at), made in groupby(rows, key=lambda row: (row.as_of, row.found_at))]
 
 
 def explain_pupil(office: Office, number: int, day: date | None = None, rule: str = "") -> Explanation:
-    """What the rules make of a pupil (internal number) on ``day``, from what was known at the end of that day; today when left out.
+    """What the rules make of a pupil (internal number) on ``day``, from what was known at the end of that day; today when
+    left out.
 
     Raises BadInput for an unknown pupil or rule, and for a day to come.
     """
@@ -109,7 +111,8 @@ def explain_pupil(office: Office, number: int, day: date | None = None, rule: st
     with reading(office) as session:
         pupil = session.get(Pupil, number)
         if pupil is None or pupil.school != office.school:
-            raise BadInput(f"there is no pupil with the internal number {number}; `cme detect --as-of DATE` and `cme explain CASE` show numbers")
+            raise BadInput(f"there is no pupil with the internal number {number}; "
+                           "`cme detect --as-of DATE` and `cme explain CASE` show numbers")
         return _explanation(office, session, pupil, day, end_of(day), "", [], rule)
 
 
@@ -149,8 +152,8 @@ def _explanation(office: Office, session: Session, pupil: Pupil, day: date, know
         explained = tuple(e for rule in reached or OPENS_A_CASE for e in _of_day(rule, then, now, book))
     return Explanation(
         reference=reference, pupil=pupil.id, day=day, known_at=min(known_at, clock.now()), rules=explained,
-        beside=tuple(f for f in then.found if f.rule not in {e.rule for e in explained}),
-        distances=tuple(not_reached(then.pupil, book, frozenset(f.rule for f in then.found))),
+        beside=() if only else tuple(f for f in then.found if f.rule not in {e.rule for e in explained}),
+        distances=() if only else tuple(not_reached(then.pupil, book, frozenset(f.rule for f in then.found))),
         changed=tuple(_changed(then.pupil.marks, now.pupil.marks)))
 
 

@@ -98,19 +98,21 @@ def simulate(office: Office, since: date, until: date | None, policy: Path) -> S
     present = office.policies.rule_book()
     other, changes, remarks = changed_book(office, present, policy)
     with reading(office) as session:
-        records = pupil_records(session, office.school, until, min(marks_from(b.calendar, since - _DAY) for b in (present, other)))
+        start = min(marks_from(book.calendar, since - _DAY) for book in (present, other))
+        records = pupil_records(session, office.school, until, start)
     if not any(since <= mark.day for record in records for mark in record.marks):
         raise BadInput(f"no register is stored from {since} to {until}; `cme pull --everything` reads all the source has")
     mondays = sorted({monday(day) for day in present.calendar.school_days(since, until)}
                      | {monday(mark.day) for record in records for mark in record.marks if since <= mark.day})
-    return Simulation(since, until, len(records), changes, remarks, by_week(replay(records, since, until, present), since, mondays),
-                      by_week(replay(records, since, until, other), since, mondays))
+    weeks = [by_week(replay(records, since, until, book), since, mondays) for book in (present, other)]
+    return Simulation(since, until, len(records), changes, remarks, *weeks)
 
 
 def changed_book(office: Office, present: RuleBook, policy: Path) -> tuple[RuleBook, tuple[str, ...], tuple[str, ...]]:
     """The rule book of a policy file or folder, what differs from the present one, and what to keep in mind."""
     if not policy.exists():
-        raise BadInput(f"{policy}: there is no such file or folder; name a YAML file of changed numbers, or a folder like config/")
+        raise BadInput(f"{policy}: there is no such file or folder; "
+                       "name a YAML file of changed numbers, or a folder like config/")
     if policy.is_dir():
         other = load(policy, office.settings.authority).rule_book()
         return other, tuple(_differences(present, other)) or ("no number differs",), ()
