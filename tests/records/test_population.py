@@ -55,7 +55,7 @@ def absent(pupil: str, group: str, days: Sequence[date], code: str = "N") -> lis
 
 # --- random schools ---------------------------------------------------------------------------------------------------
 
-def random_people(chance: Random, count: int = 40) -> list[Pupil]:
+def random_people(chance: Random, count: int = 30) -> list[Pupil]:
     patterns = ("", "", "", "MonAM TueAM WedAM ThuAM FriAM", "TueAM TuePM ThuAM")
     return [Pupil(str(n), group=chance.choice("AB"), born=chance.choice((None, date(2013, 5, 1), date(2010, 5, 1), date(2021, 9, 2))),
                   admitted=chance.choice((None, date(2025, 1, 6), date(2026, 9, 14))),
@@ -80,7 +80,7 @@ def random_registers(chance: Random, people: Sequence[Pupil]) -> list[RegisterDo
     return made
 
 
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", range(4))
 def test_nobody_whom_the_rules_find_is_left_out_of_a_random_school(session: Session, seed: int) -> None:
     chance = Random(seed)
     people = random_people(chance)
@@ -89,7 +89,7 @@ def test_nobody_whom_the_rules_find_is_left_out_of_a_random_school(session: Sess
     store(session, [d for d in random_registers(chance, people) if chance.random() < 0.1], when=MORNING)
     for book in (EASY, BOOK):
         for as_of in (AS_OF, date(2026, 9, 3), date(2026, 7, 10)):
-            for known_at in (None, MORNING - timedelta(hours=1), MORNING - timedelta(days=2)):
+            for known_at in (None, MORNING - timedelta(hours=1)):
                 named = set(candidates(session, [SCHOOL], as_of, START, book, known_at))
                 found = set(found_by_the_rules(session, book, as_of, known_at))
                 disputed = {int(n) for part in populations(session, [SCHOOL], as_of, START, book, known_at)

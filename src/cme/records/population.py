@@ -9,14 +9,16 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from functools import cache
+from itertools import repeat
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import Integer, LargeBinary, Select, and_, case, cast, func, literal, or_, select
+from sqlalchemy import Integer, LargeBinary, Select, and_, bindparam, case, cast, func, literal, or_, select
 from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.orm import Session, aliased
 from sqlalchemy.sql.elements import ColumnElement
 
+from cme.records.binary_rows import binary_rows
 from cme.records.pupils import expected_sessions
 from cme.records.tables import Pupil, RegisterVersion, Roster
 from cme.rules.book import RuleBook
@@ -26,6 +28,7 @@ from cme.rules.screen import SESSIONS, Legend, screen
 
 _AT_ONCE = 16_000      # pupils: few enough that a day of them stays in the processor's cache, enough that calls cost little
 _ARRAY_HEAD = 20       # bytes before the elements of an array that PostgreSQL sends: dimensions, nulls, type, length, lower bound
+_UNKNOWN = -1          # in place of a date that is not known; dates are sent as days since the first of all (date.min)
 _ELEMENT = np.dtype([("length", ">i4"), ("pupil", ">i8")])
 
 Numbers = NDArray[np.int64]
@@ -69,13 +72,9 @@ def populations(session: Session, schools: Sequence[str], as_of: date, start: da
     """The pupils of ``schools`` on roll at some time from ``start`` to ``as_of``, some thousands (whole schools) at a time."""
     legend = Legend.of(book.codes)
     for together in _parts(session, schools):
-        people = session.execute(select(Pupil.id, Pupil.admitted, Pupil.left, Pupil.born, Pupil.expected_pattern)
-                                 .where(Pupil.school.in_(together), _on_roll(as_of, start)).order_by(Pupil.id)).all()
-        pupils = np.array([row[0] for row in people], dtype=np.int64)
-        enrol = cache(_enrolment)
-        enrolments = tuple([enrol(*row[1:], as_of) for row in people])
-        registers = [row for school in together for row in session.execute(_registers(school, as_of, start, known_at))]
-        yield _laid_out(pupils, enrolments, registers, start, legend)
+        pupils, enrolments = _enrolled(session, together, as_of, start)
+        registers = binary_rows(session, _registers(as_of, start, known_at), [{"of_school": school} for school in together])
+        yield _laid_out(pupils, enrolments, list(registers), start, legend)
 
 
 def _on_roll(as_of: date, start: date) -> ColumnElement[bool]:
@@ -97,7 +96,32 @@ def _parts(session: Session, schools: Sequence[str]) -> Iterator[list[str]]:
         yield part
 
 
-def _enrolment(admitted: date | None, left: date | None, born: date | None, pattern: str, as_of: date) -> Enrolment:
+def _enrolled(session: Session, schools: Sequence[str], as_of: date, start: date) -> tuple[Numbers, tuple[Enrolment, ...]]:
+    """The pupils in ascending order and what decides their sessions; equal enrolments are one object."""
+    days = [func.int4send(func.coalesce(column - date.min, _UNKNOWN)) for column in (Pupil.admitted, Pupil.left, Pupil.born)]
+    [columns] = binary_rows(session, select(*(func.string_agg(part, _nothing()) for part in (func.int8send(Pupil.id), *days)))
+                            .where(Pupil.school.in_(schools), _on_roll(as_of, start)))
+    pupils = np.frombuffer(columns[0], dtype=">i8").astype(np.int64)
+    order = np.argsort(pupils)
+    dates = [np.frombuffer(column, dtype=">i4")[order].tolist() for column in columns[1:]]
+    patterns = {pupil: pattern for pupil, pattern in session.execute(select(Pupil.id, Pupil.expected_pattern).where(
+        Pupil.school.in_(schools), Pupil.expected_pattern != ""))}
+    enrol = cache(_enrolment)
+    numbers = pupils[order]
+    given = [patterns.get(pupil, "") for pupil in numbers.tolist()] if patterns else repeat("")
+    return numbers, tuple([enrol(*row, as_of) for row in zip(*dates, given, strict=False)])
+
+
+def _nothing() -> ColumnElement[bytes]:
+    return cast(literal(b""), LargeBinary)
+
+
+def _day(number: int) -> date | None:
+    return None if number == _UNKNOWN else date.min + timedelta(days=number)
+
+
+def _enrolment(admission: int, leaving: int, birth: int, pattern: str, as_of: date) -> Enrolment:
+    admitted, left, born = _day(admission), _day(leaving), _day(birth)
     # without an admission date the first mark stands for it, and before that there is nothing to count
     given = Enrolment(admitted or date.min, left, born, expected=expected_sessions(pattern))
     if born is None or compulsory_until(born) < as_of:
@@ -105,20 +129,19 @@ def _enrolment(admitted: date | None, left: date | None, born: date | None, patt
     return Enrolment(first_day(given), left, expected=given.expected)      # the same days, without asking the age of each again
 
 
-def _registers(school: str, as_of: date, start: date, known_at: datetime | None) -> Select[tuple[bytes, bytes, bytes]]:
-    """For each roster of the school: its pupils, its sessions as numbers (2 x days since ``start``, + 1 in the afternoon), and
-    their marks. The two aggregates read the same rows in the same order."""
+def _registers(as_of: date, start: date, known_at: datetime | None) -> Select[tuple[bytes, bytes, bytes]]:
+    """For each roster of a school (parameter ``of_school``): its pupils, its sessions as numbers (2 x days since ``start``,
+    + 1 in the afternoon), and their marks. The two aggregates read the same rows in the same order."""
     v = RegisterVersion
     newest = (select(v.roster_id, v.local_date, v.slot, v.marks)
-              .where(v.school == school, v.kind == "session", v.slot.in_(SESSIONS), v.local_date.between(start, as_of))
+              .where(v.school == bindparam("of_school", ""), v.kind == "session", v.slot.in_(SESSIONS), v.local_date.between(start, as_of))
               .ext(distinct_on(v.local_date, v.slot, v.group_key)).order_by(v.local_date, v.slot, v.group_key, v.id.desc()))
     if known_at:
         newest = newest.where(v.seen_at <= known_at)
     one = aliased(RegisterVersion, newest.subquery())
-    nothing = cast(literal(b""), LargeBinary)
     number = cast((one.local_date - start) * 2 + case((one.slot == SESSIONS[1], 1), else_=0), Integer)
-    return (select(func.array_send(Roster.pupils), func.string_agg(func.int4send(number), nothing),
-                   func.string_agg(one.marks, nothing))
+    return (select(func.array_send(Roster.pupils), func.string_agg(func.int4send(number), _nothing()),
+                   func.string_agg(one.marks, _nothing()))
             .join(one, one.roster_id == Roster.id).group_by(Roster.id))
 
 
@@ -129,16 +152,19 @@ def _laid_out(pupils: Numbers, enrolments: tuple[Enrolment, ...], registers: Seq
     # one column more than there are pupils: for those who stand in a register and are not looked at
     marks = np.zeros((2 * len(days), len(pupils) + 1), dtype=np.uint8)
     disputed = np.zeros(len(pupils) + 1, dtype=np.bool_)
+    entered_marks = legend.numbers(b"".join([row[2] for row in registers]))
+    at = 0
     for (roster, _, codes), numbers in zip(registers, sessions, strict=True):
         rows = 2 * np.searchsorted(days, numbers // 2) + numbers % 2
         columns = _columns(pupils, np.frombuffer(roster, dtype=_ELEMENT, offset=_ARRAY_HEAD)["pupil"] if len(roster) > _ARRAY_HEAD
                            else np.empty(0, dtype=np.int64))
-        entered = legend.numbers(bytes(codes)).reshape(len(rows), len(columns))
+        entered = entered_marks[at:at + len(codes) // 2].reshape(len(rows), len(columns))
+        at += len(codes) // 2
         if len(np.unique(rows)) == len(rows):
             _lay(marks, disputed, rows, columns, entered)
         else:                                  # two groups with the same pupils in one session
-            for at, row in enumerate(rows):
-                _lay(marks, disputed, rows[at:at + 1], columns, entered[at:at + 1])
+            for one in range(len(rows)):
+                _lay(marks, disputed, rows[one:one + 1], columns, entered[one:one + 1])
     return Population(pupils, enrolments, tuple(start + timedelta(days=int(day)) for day in days),
                       marks.reshape(len(days), 2, len(pupils) + 1)[:, :, :-1], disputed[:-1])
 
