@@ -4,6 +4,7 @@ A finding that no longer holds after a correction is retracted with its reason; 
 person closes a case.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 
@@ -13,6 +14,7 @@ from sqlalchemy.orm import Session
 from cme import clock
 from cme.records import cases
 from cme.records.history import Stamp, record
+from cme.records.population import candidates, pupils_on_roll
 from cme.records.registers import pupil_records
 from cme.records.tables import Case
 from cme.records.tables import Finding as FindingRow
@@ -32,24 +34,31 @@ class Detected:
     as_of: date
     pupils: int = 0
     findings: int = 0
-    shown_only: int = 0
     retracted: int = 0
     opened: list[str] = field(default_factory=list)
 
 
-def judged(office: Office, session: Session, as_of: date, known_at: datetime | None = None) -> dict[int, tuple[Finding, ...]]:
-    """Every pupil's findings on ``as_of``, from what was known at ``known_at`` (None: now). Writes nothing."""
+def judged(office: Office, session: Session, as_of: date, known_at: datetime | None = None,
+           pupils: Collection[int] | None = None) -> dict[int, tuple[Finding, ...]]:
+    """The findings of every pupil (or of those in ``pupils``) on ``as_of``, from what was known at ``known_at`` (None: now).
+    Writes nothing."""
     book = office.policies.rule_book()
     return {record.pupil_id: judge(record, as_of, book)
-            for record in pupil_records(session, office.school, as_of, marks_from(book.calendar, as_of), known_at)}
+            for record in pupil_records(session, office.school, as_of, marks_from(book.calendar, as_of), known_at, pupils)}
 
 
 def detect(office: Office, as_of: date, stamp: Stamp) -> Detected:
-    """Judge the whole roll on ``as_of`` and bring findings and cases up to date, one transaction a pupil with news."""
+    """Bring findings and cases up to date for the whole roll on ``as_of``, one transaction a pupil with news.
+
+    The screen looks at everybody; judged in full are those in whom it sees something, and those with a finding that may fall.
+    """
     result = Detected(as_of)
+    book = office.policies.rule_book()
+    start = marks_from(book.calendar, as_of)
     with office.transaction() as session:
-        findings = judged(office, session, as_of)
-    result.pupils = len(findings)
+        result.pupils = pupils_on_roll(session, [office.school], as_of, start)
+        live = session.scalars(select(FindingRow.pupil_id).where(FindingRow.school == office.school, FindingRow.retracted_at.is_(None)))
+        findings = judged(office, session, as_of, pupils={*candidates(session, [office.school], as_of, start, book), *live})
     # the longest absence first, so that a backlog begins with the child who has been gone longest
     order = sorted(findings, key=lambda p: (min((f.reached_on for f in findings[p] if f.opens_case), default=date.max), p))
     for pupil_id in order:
@@ -61,7 +70,6 @@ def detect(office: Office, as_of: date, stamp: Stamp) -> Detected:
 def _keep(office: Office, session: Session, pupil_id: int, found: tuple[Finding, ...], as_of: date, stamp: Stamp, result: Detected) -> None:
     opening = [f for f in found if f.opens_case]
     result.findings += len(opening)
-    result.shown_only += len(found) - len(opening)
     live = {(row.rule, row.episode_start): row for row in session.scalars(
         select(FindingRow).where(FindingRow.school == office.school, FindingRow.pupil_id == pupil_id, FindingRow.retracted_at.is_(None)))}
     case = cases.open_case_of(session, pupil_id) if opening or live else None
