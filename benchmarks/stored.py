@@ -50,18 +50,19 @@ def schools_of(pupils: int) -> list[str]:
     return [school_key(n) for n in range(-(-pupils // PUPILS_A_SCHOOL))]
 
 
-def keep(engine: Engine, year: SchoolYear, pupils_a_register: int) -> int:
-    """Write the year by COPY; pupil n of the year has the number n + 1. Returns the number of register versions."""
+def keep(engine: Engine, year: SchoolYear, pupils_a_register: int, *, school: str = "", until: int | None = None) -> int:
+    """Write the pupils and the days before number ``until`` (None: all) by COPY; pupil n of the year has the number n + 1 and
+    belongs to ``school``, where one is given. Returns the number of register versions."""
     written = 0
     raw = engine.raw_connection()
     cursor = raw.cursor()
     tokens = np.array([int.from_bytes(code.ljust(2).encode(), "little") for code in year.codes], dtype="<u2")
     cursor.copy_expert("COPY pupil (id, school, mis_id, admitted, \"left\", first_seen, last_seen) FROM STDIN",
-                       io.StringIO("\n".join(f"{n + 1}\t{school_key(n // PUPILS_A_SCHOOL)}\t{n}\t{year.days[year.joined[n]]}\t"
+                       io.StringIO("\n".join(f"{n + 1}\t{school or school_key(n // PUPILS_A_SCHOOL)}\t{n}\t{year.days[year.joined[n]]}\t"
                                              f"{year.days[year.left[n]]}\t{SEEN}\t{SEEN}" for n in range(year.pupils))))
     rosters, roster = [], 0
-    for school in range(len(schools_of(year.pupils))):
-        first, last = school * PUPILS_A_SCHOOL, min((school + 1) * PUPILS_A_SCHOOL, year.pupils)
+    for number, key in enumerate(schools_of(year.pupils) if until != 0 else ()):
+        first, last = number * PUPILS_A_SCHOOL, min((number + 1) * PUPILS_A_SCHOOL, year.pupils)
         lines = []
         for begin in range(first, last, pupils_a_register):
             end = min(begin + pupils_a_register, last)
@@ -69,14 +70,17 @@ def keep(engine: Engine, year: SchoolYear, pupils_a_register: int) -> int:
             numbers = ",".join(str(n + 1) for n in range(begin, end))
             rosters.append(f"{roster}\t\\\\x{hashlib.sha256(numbers.encode()).hexdigest()}\t{{{numbers}}}")
             marks = tokens[year.marks[:, :, begin:end]]
-            for at, day in enumerate(year.days):
+            for at, day in enumerate(year.days[:until]):
                 for slot, name in enumerate(("AM", "PM")):
-                    lines.append(f"{school_key(school)}\t{day}\tsession\t{name}\tG{begin - first}\t{SEEN}\tbench\ttaken\t{roster}\t"
+                    lines.append(f"{school or key}\t{day}\tsession\t{name}\tG{begin - first}\t{SEEN}\tbench\ttaken\t{roster}\t"
                                  f"\\\\x{marks[at, slot].tobytes().hex()}\t\\\\x00")
         written += len(lines)
         cursor.copy_expert("COPY register_version (school, local_date, kind, slot, group_key, seen_at, source, status, roster_id, "
                            "marks, content_hash) FROM STDIN", io.StringIO("\n".join(lines)))
     cursor.copy_expert("COPY roster (id, hash, pupils) FROM STDIN", io.StringIO("\n".join(rosters)))
+    # the database numbers on from where this left off
+    for table, most in (("pupil", year.pupils), ("roster", roster)):
+        cursor.execute(f"SELECT setval(pg_get_serial_sequence('{table}', 'id'), {max(most, 1)})")
     raw.commit()
     raw.driver_connection.autocommit = True
     cursor.execute("VACUUM ANALYZE register_version")
