@@ -183,6 +183,8 @@ def main() -> int:
             print(f"{versions:,} register versions kept in {time.perf_counter() - begun:.1f} s")
         for name in wanted:
             *figures[name], found[name] = (measure if given.pupils <= TOGETHER else measure_apart)(name, folder, url, given.rounds)
+        if "screen database" in wanted:
+            show_growth(url, year)
     show(figures)
     faults = differences(found)
     if not faults:
@@ -192,6 +194,22 @@ def main() -> int:
     for fault in faults:
         print(fault, file=sys.stderr)
     return 1 if faults else 0
+
+
+def show_growth(url: str, year: SchoolYear) -> None:
+    """What a check of the whole population costs in week 2 and in week 38: every check reads the year so far."""
+    engine, schools = create_engine(url), schools_of(year.pupils)
+    costs = []
+    for day in (year.days[9], year.days[-1]):
+        rounds = []
+        for _ in range(3):
+            begun = time.perf_counter()
+            with Session(engine) as session:
+                candidates(session, schools, day, school_year.FIRST, year.book)
+            rounds.append(time.perf_counter() - begun)
+        costs.append(min(rounds))
+    engine.dispose()
+    print(f"screen database: day 10 of the year {costs[0]:.3f} s, day {len(year.days)} {costs[1]:.3f} s, {costs[1] / costs[0]:.1f} times as much")
 
 
 def show(figures: dict[str, Any]) -> None:
