@@ -14,7 +14,6 @@ from itertools import repeat
 import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import Integer, LargeBinary, Select, and_, bindparam, case, cast, func, literal, or_, select
-from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.orm import Session, aliased
 from sqlalchemy.sql.elements import ColumnElement
 
@@ -135,7 +134,7 @@ def _registers(as_of: date, start: date, known_at: datetime | None) -> Select[tu
     v = RegisterVersion
     newest = (select(v.roster_id, v.local_date, v.slot, v.marks)
               .where(v.school == bindparam("of_school", ""), v.kind == "session", v.slot.in_(SESSIONS), v.local_date.between(start, as_of))
-              .ext(distinct_on(v.local_date, v.slot, v.group_key)).order_by(v.local_date, v.slot, v.group_key, v.id.desc()))
+              .distinct(v.local_date, v.slot, v.group_key).order_by(v.local_date, v.slot, v.group_key, v.id.desc()))
     if known_at:
         newest = newest.where(v.seen_at <= known_at)
     one = aliased(RegisterVersion, newest.subquery())
