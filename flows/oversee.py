@@ -1,16 +1,25 @@
 """The sweep that runs every minute, so that nothing waits in silence."""
 
-from prefect import flow
+from prefect import flow, get_run_logger
 
 from cme.flows.names import by_minute
 from cme.flows.notify_authority import notify_authority
-from cme.tasks import bell, notify, oversee
+from cme.tasks import bell, notify, oversee, timetable
 
 
 @flow(name="oversee", flow_run_name=by_minute("oversee"), persist_result=False)
 def oversee_all() -> None:
     """Every minute: send and re-send mail that is due, move on what has waited its time, escalate unanswered questions, ring
     again where no run rings, finish approved notifications, and publish the day's tables. It decides nothing about a child."""
+    with timetable.alone("oversee") as first:
+        if first:
+            sweep()
+        else:
+            get_run_logger().info("another sweep is at work")
+
+
+def sweep() -> None:
+    """One round."""
     notify.send_mail()
     notify.settle_notified()
     oversee.move_on()

@@ -1,9 +1,26 @@
 """Whether there is school, as plain calls: the flows ask before they begin."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import date, datetime
+
+from sqlalchemy import func, select
 
 from cme import clock
 from cme.tasks.fate import office
+
+
+@contextmanager
+def alone(name: str) -> Iterator[bool]:
+    """True for the one run of ``name`` that works now. The database holds the lock and lets go of it the moment its process dies;
+    Prefect's own slot of a killed run stays taken for minutes."""
+    with office().engine.connect() as connection:
+        first = bool(connection.scalar(select(func.pg_try_advisory_lock(func.hashtext(name)))))
+        try:
+            yield first
+        finally:
+            if first:
+                connection.scalar(select(func.pg_advisory_unlock(func.hashtext(name))))
 
 
 def is_school_day(day: date) -> bool:

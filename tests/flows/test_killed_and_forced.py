@@ -101,3 +101,12 @@ def test_the_history_of_the_whole_day_is_unbroken(house: RunningHouse, two_cases
 
     with house.office.transaction() as session:
         assert verify(session) == []
+
+
+def test_the_timetable_itself_starts_the_sweep_every_minute(house: RunningHouse, two_cases: list[str]) -> None:
+    wait_for(lambda: house.api.scheduled_and_done("oversee"), 180, "a sweep that the timetable has started")
+
+
+def test_prefects_server_has_met_no_fault_of_its_own(house: RunningHouse, two_cases: list[str]) -> None:
+    # SQLAlchemy 2.1 made the scheduler of Prefect 3.8.8 fail at every round, and nothing but its log said so
+    assert "Traceback" not in house.house.log("prefect").read_text()

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from datetime import date, datetime
 
 from sqlalchemy import Select, and_, select
-from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.orm import Session, aliased
 
 from cme.records.pupils import enrolment
@@ -56,11 +55,11 @@ class StoredRegister:
     extras: dict[str, dict[str, object]]
 
 
-def _latest_versions(school: str, start: date, end: date, known_at: datetime | None = None) -> Select[RegisterVersion]:
+def _latest_versions(school: str, start: date, end: date, known_at: datetime | None = None) -> Select[tuple[RegisterVersion]]:
     """The newest version of each register from ``start`` to ``end``, as known at ``known_at`` (None: now)."""
     v = RegisterVersion
     newest = (select(v).where(v.school == school, v.local_date.between(start, end))
-              .ext(distinct_on(v.local_date, v.kind, v.slot, v.group_key))
+              .distinct(v.local_date, v.kind, v.slot, v.group_key)
               .order_by(v.local_date, v.kind, v.slot, v.group_key, v.id.desc()))
     return newest.where(v.seen_at <= known_at) if known_at else newest
 

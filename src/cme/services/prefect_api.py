@@ -67,6 +67,16 @@ class PrefectApi:
         """The ids of all runs of a flow."""
         return [row["id"] for row in self._ask("POST", "/flow_runs/filter", {"flows": {"name": {"any_": [flow]}}})]
 
+    def log(self, run_id: str) -> str:
+        """What a run has logged."""
+        return "\n".join(row["message"] for row in self._ask("POST", "/logs/filter", {"logs": {"flow_run_id": {"any_": [run_id]}}}))
+
+    def scheduled_and_done(self, flow: str) -> list[str]:
+        """The ids of the completed runs of a flow that the timetable itself has started."""
+        rows = self._ask("POST", "/flow_runs/filter", {"flows": {"name": {"any_": [flow]}},
+                                                       "flow_runs": {"state": {"type": {"any_": ["COMPLETED"]}}}})
+        return [row["id"] for row in rows if row["auto_scheduled"]]
+
     def state_id(self, run_id: str) -> str:
         """The id of a run's state, which changes with every transition."""
         return str(self._ask("GET", f"/flow_runs/{run_id}")["state_id"])
