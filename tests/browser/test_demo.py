@@ -121,7 +121,7 @@ def test_the_right_code_decides_and_the_authoritys_mail_arrives_with_the_history
     shot(page, "authority-mail")
     [mail] = to_the_authority(demo)
     message = raw(demo, mail)
-    text = message.get_body(("plain",)).get_content()
+    text = " ".join(message.get_body(("plain",)).get_content().split())
     for word in ("HISTORY OF THE CASE", "school days in a row missed without permission", "No word from the family", "0121 496 0101"):
         assert word in text
     [pdf] = list(message.iter_attachments())

@@ -105,10 +105,11 @@ class Demo:
         self.done(f"Registers pulled; {len(overdue)} mail(s) about a register that is overdue" if overdue else "Registers pulled; none is overdue")
         self.doing("Judging absence")
         self._finish("check-absence", f"check-absence {day}")
-        contact = wait_for(lambda: self.api.paused("contact-parents"), 60, "the contact step") if self._cases() else None
-        if not contact:
+        cases = sorted(self.api.runs("contact-parents"))
+        if not cases:
             return None
-        name, run = sorted(contact.items())[0]
+        name = cases[0]          # the child who has been gone longest
+        run = wait_for(lambda: self.api.paused("contact-parents").get(name), 90, "the contact step")
         reference = name.removeprefix("contact ")
         self.done(f"A child has crossed a threshold: case {reference}; a parent or carer has been written to")
         self.doing("The attendance officer records the outcome of the contact (played by the demo)")
@@ -122,9 +123,6 @@ class Demo:
         state = self.api.finish(self.api.start(flow, name))
         if state != "COMPLETED":
             raise BadInput(f"the run {name!r} ended as {state}; its page in Prefect says why: {self.house.ui_url}")
-
-    def _cases(self) -> bool:
-        return bool(self.api.runs("contact-parents"))
 
     def mails(self) -> list[dict[str, str]]:
         """The mails in the inbox, newest first."""

@@ -155,12 +155,15 @@ def _ended(status: int) -> str:
 
 @contextlib.contextmanager
 def stop_on_signals() -> Iterator[None]:
-    """Within the block SIGTERM and SIGHUP stop the program as Ctrl-C does: by KeyboardInterrupt. Main thread only."""
+    """Within the block Ctrl-C, SIGTERM and SIGHUP stop the program, by KeyboardInterrupt. Main thread only.
+
+    Ctrl-C too is set: a program started in the background by a shell is told to ignore it, and would pass that on.
+    """
 
     def interrupt(number: int, frame: object) -> None:
         raise KeyboardInterrupt
 
-    before = {name: signal.signal(name, interrupt) for name in (signal.SIGTERM, signal.SIGHUP)}
+    before = {name: signal.signal(name, interrupt) for name in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
     try:
         yield
     finally:
