@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import psutil
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from cme.records import cases, outbox, reviews
 from cme.records.alarms import clear_alarm, raise_alarm
 from cme.records.history import Stamp, record
 from cme.records.reviews import live_codes
-from cme.records.tables import Action, Case, Outbox, Review
+from cme.records.tables import Action, Alarm, Case, Outbox, Review
 from cme.rules.cases import CaseState
 from cme.steps import contact
 from cme.steps.notify import notification_key
@@ -169,9 +169,11 @@ def watch_tasks(office: Office, stamp: Stamp) -> int:
         for case in session.scalars(select(Case).where(Case.state == CaseState.NOTIFYING, Case.next_step_due <= stamp.at)):
             new += raise_alarm(session, f"notifying:{case.id}", case.reference,
                                f"{case.reference}: the approved message has not been accepted by the mail server yet", stamp)
-        answered = select(Review).where(Review.state != "open", Review.escalations > 0)
-        for review in session.scalars(answered):
-            clear_alarm(session, f"review:{review.id}", stamp, "the question was answered")
+        # only where an alarm still stands: the answered questions of the years grow, the open alarms do not
+        standing = select(Alarm.key).join(Review, Alarm.key == func.concat("review:", Review.id)).where(
+            Alarm.cleared_at.is_(None), Review.state != "open")
+        for key in session.scalars(standing).all():
+            clear_alarm(session, key, stamp, "the question was answered")
     return new
 
 
