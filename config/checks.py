@@ -17,6 +17,7 @@ UNITS = {"continuous_absence": "school days", "persistent_absence": "percent", "
          "twenty_day_evidence": "school days", "register_open": "minutes", "register_kept": "years",
          "cumulative_absence": "school days", "rolling_absence": "school days", "not_seen": "calendar days",
          "holiday_sweep": "calendar days"}
+SECOND_PERSON = ("no referral", "close")
 WINDOWS = {"ten_sessions": "school weeks", "rolling_absence": "school days"}
 WITHOUT_CODES = ("persistent_absence", "severe_absence", "register_open", "register_kept")
 
@@ -185,8 +186,14 @@ def school(held: SchoolFile, statutory: StatutoryFile | None) -> Iterator[str]:
                         ("ack_due_school_days", held.ack_due_school_days), ("absent_again_days", held.absent_again_days)):
         if days.unit != "school days":
             yield f"school.yaml: {place}: the unit must be 'school days', not {days.unit!r}; correct it"
-    if held.pull_window_days.unit != "calendar days":
-        yield f"school.yaml: pull_window_days: the unit must be 'calendar days', not {held.pull_window_days.unit!r}; correct it"
+    for place, days in (("pull_window_days", held.pull_window_days), ("review_due, longest", held.review_due.longest)):
+        if days.unit != "calendar days":
+            yield f"school.yaml: {place}: the unit must be 'calendar days', not {days.unit!r}; correct it"
+    for word in held.second_person_for.value:
+        if word not in SECOND_PERSON:
+            yield f"school.yaml: second_person_for: {word!r} is no decision; use some of {', '.join(SECOND_PERSON)}, or none"
+    if not held.day_one_flags.value:
+        yield "school.yaml: day_one_flags: no flag is given, so no vulnerable child would reach the DSL on day one; list them"
 
 
 def _minutes(clock: str) -> int:

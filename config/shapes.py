@@ -159,6 +159,13 @@ class SessionsShape(Shape):
 class ReviewDueShape(Shape):
     routine: Days
     day_one: Minutes
+    longest: Days
+
+
+class Choice(Backed):
+    """A set of words, each of those the software knows."""
+
+    value: tuple[StrictStr, ...]
 
 
 class LocalCodeShape(Shape):
@@ -180,6 +187,10 @@ class SchoolFile(Shape):
     review_due: ReviewDueShape
     code_valid_minutes: Minutes
     overdue_review_reminder_minutes: Minutes
+    day_one_reminder_minutes: Minutes
+    report_answer_minutes: Minutes
+    second_person_for: Choice
+    day_one_flags: Choice
     follow_up_school_days: Days
     ack_due_school_days: Days
     absent_again_days: Days
@@ -210,6 +221,10 @@ class AuthorityFile(Shape):
     cme_referral: ReferralShape
     mailbox: Text
     telephone: Text
+    childrens_services: Text
+    childrens_services_out_of_hours: Text
+    police_emergency: Text
+    police: Text
     form_name: Text
     required_fields: tuple[StrictStr, ...] = Field(min_length=1)
     protection: Protection

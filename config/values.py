@@ -37,6 +37,11 @@ class School:
     day_one_minutes: int                     # a review of a safety concern is due after so many minutes
     code_valid_minutes: int
     overdue_review_reminder_minutes: int
+    longest_wait_days: int                   # calendar days: no deadline lies further off, holidays or not
+    day_one_reminder_minutes: int
+    report_answer_minutes: int               # for what the attendance officer establishes after a report that a child is missing
+    second_person_for: tuple[str, ...]       # which decisions need a second person: "no referral", "close"
+    day_one_flags: tuple[str, ...]           # flags of a pupil whose unexplained absence goes to the DSL at once, in lower case
     follow_up_school_days: int
     ack_due_school_days: int
     absent_again_days: int                   # so many more days missed after a case was closed open a new one
@@ -66,6 +71,10 @@ class Authority:
     whereabouts_unknown: bool                # a referral is for children whose whereabouts are not known
     mailbox: str
     telephone: str
+    childrens_services: str                  # telephone numbers, as people dial them
+    childrens_services_out_of_hours: str
+    police_emergency: str
+    police: str
     form_name: str
     required_fields: tuple[str, ...]
     protection: str                          # "tls" or "pdf_password"
@@ -117,6 +126,9 @@ def school_of(s: SchoolFile) -> School:
         register_overdue_minutes=s.register_overdue_minutes.value, contact_answer_minutes=s.contact_answer_minutes.value,
         routine_review_school_days=s.review_due.routine.value, day_one_minutes=s.review_due.day_one.value,
         code_valid_minutes=s.code_valid_minutes.value, overdue_review_reminder_minutes=s.overdue_review_reminder_minutes.value,
+        longest_wait_days=s.review_due.longest.value, day_one_reminder_minutes=s.day_one_reminder_minutes.value,
+        report_answer_minutes=s.report_answer_minutes.value, second_person_for=s.second_person_for.value,
+        day_one_flags=tuple(flag.lower() for flag in s.day_one_flags.value),
         follow_up_school_days=s.follow_up_school_days.value, ack_due_school_days=s.ack_due_school_days.value,
         absent_again_days=s.absent_again_days.value, pull_window_days=s.pull_window_days.value,
         procedure_review_date=s.procedure_review_date.value)
@@ -130,6 +142,7 @@ def authority_of(a: AuthorityFile) -> Authority:
         attendance_return_rules=("continuous_absence", *cumulative), forms=a.attendance_return.forms,
         sickness_return=number_of("sickness_return", a.sickness_return),
         cme_referral=number_of("referral_days", a.cme_referral.number), whereabouts_unknown=a.cme_referral.whereabouts_unknown,
-        mailbox=a.mailbox.value, telephone=a.telephone.value,
+        mailbox=a.mailbox.value, telephone=a.telephone.value, childrens_services=a.childrens_services.value,
+        childrens_services_out_of_hours=a.childrens_services_out_of_hours.value, police_emergency=a.police_emergency.value, police=a.police.value,
         form_name=a.form_name.value, required_fields=a.required_fields, protection=a.protection.value,
         acknowledgement_school_days=a.acknowledgement_school_days.value, notes=a.notes)

@@ -47,6 +47,7 @@ class Case(Base):
     pupil_id: Mapped[int]
     episode_start: Mapped[date]
     state: Mapped[str]
+    urgency: Mapped[str] = mapped_column(server_default="routine")   # "routine" or "day_one"; only ever raised
     opened_at: Mapped[datetime]
     state_since: Mapped[datetime]
     next_step_due: Mapped[datetime | None]                       # when a person must have acted; None only when closed
@@ -83,7 +84,9 @@ class CaseEvent(Base):
 class Review(Base):
     """A question to a person: the row is the gate, Prefect's paused run is only the bell.
 
-    ``kind``: "contact_outcome" (attendance officer) or "safeguarding" (DSL). ``flow_run_id`` is the run that rings now.
+    ``kind``: "contact_outcome" (attendance officer), "safeguarding" (DSL), "confirmation" (a second person), "missing_report"
+    (attendance officer). ``flow_run_id`` is the run that rings now. ``dossier`` is what is shown now; all that was shown stands in
+    ``dossier_shown``.
     """
 
     __tablename__ = "review"
@@ -93,7 +96,10 @@ class Review(Base):
     kind: Mapped[str]
     number: Mapped[int]                                          # 1, 2, ... within the case and kind
     state: Mapped[str]                                           # "open", "answered", "void"
-    assigned_to: Mapped[str]                                     # person key of the config
+    urgency: Mapped[str] = mapped_column(server_default="routine")   # "routine" or "day_one"
+    assigned_to: Mapped[str]                                     # person key of the config: who is asked now
+    barred: Mapped[str] = mapped_column(server_default="")       # the person who may not answer: nobody confirms their own answer
+    decision_id: Mapped[int | None]                              # of a confirmation: the decision to be confirmed
     opened_at: Mapped[datetime]
     due_at: Mapped[datetime]
     escalations: Mapped[int] = mapped_column(server_default="0")
@@ -103,6 +109,44 @@ class Review(Base):
     flow_run_id: Mapped[str | None]
     rung_at: Mapped[datetime | None]
     tries: Mapped[int] = mapped_column(server_default="0")       # answers that arrived, accepted or not
+
+
+class DossierShown(Base):
+    """What a review has shown, each time it changed: frozen, hashed, never changed. A decision refers to one hash of these."""
+
+    __tablename__ = "dossier_shown"
+    __table_args__ = (UniqueConstraint("review_id", "number"),)
+    id: Mapped[int] = key()
+    review_id: Mapped[int] = mapped_column(ForeignKey("review.id"))
+    number: Mapped[int]                                          # 1, 2, ... within the review
+    dossier: Mapped[dict[str, Any]]
+    dossier_hash: Mapped[str]
+    frozen_at: Mapped[datetime]
+
+
+class ReviewLink(Base):
+    """A link to the dossier's page, mailed to one person for one review; only a keyed hash of its token is kept."""
+
+    __tablename__ = "review_link"
+    __table_args__ = (Index(None, "review_id"),)
+    id: Mapped[int] = key()
+    review_id: Mapped[int] = mapped_column(ForeignKey("review.id"))
+    person: Mapped[str]
+    mac: Mapped[str] = mapped_column(unique=True)
+    issued_at: Mapped[datetime]
+    expires_at: Mapped[datetime]
+    void_at: Mapped[datetime | None]
+
+
+class ResumeRequest(Base):
+    """That somebody pressed Resume on a run, and as whom the school's own sign-in knew them (empty: no proxy says)."""
+
+    __tablename__ = "resume_request"
+    __table_args__ = (Index(None, "flow_run_id"),)
+    id: Mapped[int] = key()
+    flow_run_id: Mapped[str]
+    at: Mapped[datetime]
+    signed_in_as: Mapped[str] = mapped_column(server_default="")
 
 
 class ReviewCode(Base):
@@ -134,10 +178,15 @@ class Answer(Base):
     accepted: Mapped[bool]
     refusal: Mapped[str] = mapped_column(server_default="")
     content: Mapped[dict[str, Any]] = mapped_column(server_default=text("'{}'::jsonb"))   # as given, without the code
+    shown_hash: Mapped[str] = mapped_column(server_default="")   # the dossier that was shown when it came
+    signed_in_as: Mapped[str] = mapped_column(server_default="") # whom the school's sign-in named, if a proxy passes it on
 
 
 class Decision(Base):
-    """What a person decided: who, when, why, and what had been shown. One per review, never changed."""
+    """What a person decided: who, when, why, and what had been shown. One per review, never changed.
+
+    Where ``needs_confirmation`` is true it takes effect only by a ``confirmation`` row of another person.
+    """
 
     __tablename__ = "decision"
     __table_args__ = (UniqueConstraint("review_id"),)
@@ -148,8 +197,48 @@ class Decision(Base):
     actions: Mapped[list[Any]]
     reason: Mapped[str]
     decided_by: Mapped[str]
+    decided_by_name: Mapped[str] = mapped_column(server_default="")  # the role's holder at that moment
     decided_at: Mapped[datetime]
     shown_hash: Mapped[str]
+    appraisal: Mapped[dict[str, Any]] = mapped_column(server_default=text("'{}'::jsonb"))  # {reason of the procedure: yes/no/unknown}
+    agencies: Mapped[str] = mapped_column(server_default="")     # "yes", "no", "unknown": is the child known to other agencies
+    needs_confirmation: Mapped[bool] = mapped_column(server_default=text("false"))
+
+
+class Confirmation(Base):
+    """What the second person said of a decision: confirmed, or sent back to the DSL. Never changed."""
+
+    __tablename__ = "confirmation"
+    __table_args__ = (UniqueConstraint("decision_id"), UniqueConstraint("review_id"))
+    id: Mapped[int] = key()
+    decision_id: Mapped[int] = mapped_column(ForeignKey("decision.id"))
+    review_id: Mapped[int] = mapped_column(ForeignKey("review.id"))
+    case_id: Mapped[int]
+    confirmed: Mapped[bool]
+    reason: Mapped[str]
+    decided_by: Mapped[str]
+    decided_by_name: Mapped[str] = mapped_column(server_default="")
+    decided_at: Mapped[datetime]
+    shown_hash: Mapped[str]
+
+
+class MissingReport(Base):
+    """A member of staff reported that a child may have run away or gone missing. Append-only but for what was established."""
+
+    __tablename__ = "missing_report"
+    __table_args__ = (Index(None, "case_id"),)
+    id: Mapped[int] = key()
+    case_id: Mapped[int] = mapped_column(ForeignKey("case.id"))
+    source_key: Mapped[str] = mapped_column(unique=True)         # the run or command it came by: a second reading changes nothing
+    reported_at: Mapped[datetime]
+    reported_by: Mapped[str]                                     # a member of staff, by the school's own short code
+    last_seen_at: Mapped[datetime]
+    last_seen_where: Mapped[str]
+    last_seen_by: Mapped[str]
+    concern: Mapped[bool]                                        # about the child's safety
+    established: Mapped[str | None]                              # what the attendance officer established
+    established_by: Mapped[str | None]
+    established_at: Mapped[datetime | None]
 
 
 class Action(Base):
@@ -167,6 +256,11 @@ class Action(Base):
     done_at: Mapped[datetime | None]
     done_by: Mapped[str | None]
     outcome: Mapped[str | None]
+    result: Mapped[str | None]                                   # "done", "no entry" (of a visit), "not possible"
+    evidence: Mapped[str | None]                                 # where the proof is: a reference, never a document
+    task_key: Mapped[str | None] = mapped_column(unique=True)    # of a task that a rule set: once only
+    escalations: Mapped[int] = mapped_column(server_default="0")
+    escalated_at: Mapped[datetime | None]
 
 
 class ContactAttempt(Base):

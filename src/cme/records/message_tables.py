@@ -28,6 +28,7 @@ class Outbox(Base):
     sealed: Mapped[bytes | None]
     sha256: Mapped[str]
     keep_body: Mapped[bool]
+    route: Mapped[str] = mapped_column(server_default="school")  # "school", or "alarm": the second mail server
     state: Mapped[str]
     created_at: Mapped[datetime]
     expires_at: Mapped[datetime | None]

@@ -7,11 +7,12 @@
 """
 
 from cme.records.base import Base
-from cme.records.case_tables import Action, Answer, Case, CaseEvent, CaseNumber, ContactAttempt, Decision, Finding, Review, ReviewCode
+from cme.records.case_tables import (Action, Answer, Case, CaseEvent, CaseNumber, Confirmation, ContactAttempt, Decision, DossierShown,
+                                     Finding, MissingReport, ResumeRequest, Review, ReviewCode, ReviewLink)
 from cme.records.message_tables import Alarm, Outbox
 from cme.records.register_tables import ExpectedRegister, Pull, Quarantine, RegisterVerdict, RegisterVersion, Roster
 from cme.records.school_tables import Contact, Flag, Pupil, Staff
 
-__all__ = ["Action", "Alarm", "Answer", "Base", "Case", "CaseEvent", "CaseNumber", "Contact", "ContactAttempt", "Decision",
-           "ExpectedRegister", "Finding", "Flag", "Outbox", "Pull", "Pupil", "Quarantine", "RegisterVerdict", "RegisterVersion",
-           "Review", "ReviewCode", "Roster", "Staff"]
+__all__ = ["Action", "Alarm", "Answer", "Base", "Case", "CaseEvent", "CaseNumber", "Confirmation", "Contact", "ContactAttempt", "Decision",
+           "DossierShown", "ExpectedRegister", "Finding", "Flag", "MissingReport", "Outbox", "Pull", "Pupil", "Quarantine", "RegisterVerdict",
+           "RegisterVersion", "ResumeRequest", "Review", "ReviewCode", "ReviewLink", "Roster", "Staff"]
