@@ -15,12 +15,15 @@ from cme import clock
 from cme.records import cases
 from cme.records.history import Stamp, record
 from cme.records.population import candidates, pupils_on_roll
-from cme.records.registers import pupil_records
+from cme.records.registers import current_marks, pupil_records
 from cme.records.tables import Case
 from cme.records.tables import Finding as FindingRow
 from cme.rules.continuous_absence import RULE as CONTINUOUS
+from cme.rules.corrections import retraction
 from cme.rules.finding import Finding
 from cme.rules.judge import contradicted, judge
+from cme.rules.marks import SessionMark
+from cme.rules.possible_sessions import one_mark_a_session
 from cme.steps.office import Office
 from cme.steps.replay import end_of, marks_from
 
@@ -85,12 +88,19 @@ def _keep(office: Office, session: Session, pupil_id: int, found: tuple[Finding,
         # a finding made again after a closed case starts later than the rule's own episode, and lives as long as that does
         still = any(f.rule == row.rule and f.episode_start <= row.episode_start for f in opening)
         if not still and contradicted(row.reached_on, as_of, office.policies.rule_book()):
-            row.retracted_at, row.retracted_reason = stamp.at, (
-                f"judged again on {as_of:%d %B %Y} with the marks as they are now, the rule no longer holds")
+            row.retracted_at, row.retracted_reason = stamp.at, _fallen(office, session, row, as_of)
             result.retracted += 1
             owner = session.get(Case, row.case_id)
             record(session, owner.reference if owner else "school", "finding.retracted", stamp, row.retracted_reason,
                    {"finding": row.id, "rule": row.rule})
+
+
+def _fallen(office: Office, session: Session, row: FindingRow, as_of: date) -> str:
+    """Why a finding no longer holds: which of its marks read otherwise now, by day and session."""
+    caused = [SessionMark(date.fromisoformat(day), slot, code) for day, slot, code in row.marks]
+    first = min((mark.day for mark in caused), default=row.reached_on)
+    now = current_marks(session, office.school, first, as_of, pupils=[row.pupil_id]).get(row.pupil_id, ())
+    return f"judged again on {as_of:%-d %B %Y}, it {retraction(caused, one_mark_a_session(list(now), office.policies.codes))}"
 
 
 def _again(office: Office, session: Session, known: FindingRow, finding: Finding) -> Finding | None:
