@@ -18,8 +18,11 @@ from cme.records.history import Stamp, record
 from cme.records.sealing import Sealer
 from cme.records.tables import Answer, Case, Review, ReviewCode
 
-CONTACT_OUTCOME = "contact_outcome"
-SAFEGUARDING = "safeguarding"
+CONTACT_OUTCOME = "contact_outcome"        # asked of the attendance officer: what came of the contact
+SAFEGUARDING = "safeguarding"              # asked of the DSL: the decision
+CONFIRMATION = "confirmation"              # asked of a second person: whether a decision stands
+MISSING_REPORT = "missing_report"          # asked of the attendance officer: what could be established about a reported child
+ROUTINE, DAY_ONE = "routine", "day_one"    # how urgent a question is
 WRONG_TRIES = 5
 
 
