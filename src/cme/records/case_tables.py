@@ -40,12 +40,13 @@ class Case(Base):
 
     __tablename__ = "case"
     __table_args__ = (Index("uq_case_open", "pupil_id", unique=True, postgresql_where=text("closed_at IS NULL")),
-                      UniqueConstraint("pupil_id", "episode_start"))
+                      Index("uq_case_episode", "pupil_id", "episode_start", unique=True, postgresql_where=text("origin = 'threshold'")))
     id: Mapped[int] = key()
     reference: Mapped[str] = mapped_column(unique=True)          # CME-2026-0012
     school: Mapped[str]
     pupil_id: Mapped[int]
     episode_start: Mapped[date]
+    origin: Mapped[str] = mapped_column(server_default="threshold")  # "threshold", "day_one" or "report": what opened it
     state: Mapped[str]
     urgency: Mapped[str] = mapped_column(server_default="routine")   # "routine" or "day_one"; only ever raised
     opened_at: Mapped[datetime]
@@ -232,13 +233,16 @@ class MissingReport(Base):
     source_key: Mapped[str] = mapped_column(unique=True)         # the run or command it came by: a second reading changes nothing
     reported_at: Mapped[datetime]
     reported_by: Mapped[str]                                     # a member of staff, by the school's own short code
-    last_seen_at: Mapped[datetime]
+    last_seen_at: Mapped[datetime]                               # the latest moment that what was said allows
+    last_seen_said: Mapped[str] = mapped_column(server_default="")   # as it was said: "today at 10:15", "before yesterday"
     last_seen_where: Mapped[str]
     last_seen_by: Mapped[str]
     concern: Mapped[bool]                                        # about the child's safety
     established: Mapped[str | None]                              # what the attendance officer established
     established_by: Mapped[str | None]
     established_at: Mapped[datetime | None]
+    tried: Mapped[str] = mapped_column(server_default="")        # whom the attendance officer tried, and how
+    known: Mapped[list[Any]] = mapped_column(server_default=text("'[]'::jsonb"))  # which reasons of the procedure the officer names
 
 
 class Action(Base):

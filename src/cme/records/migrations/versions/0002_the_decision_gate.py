@@ -27,6 +27,10 @@ def number() -> sa.Column[Any]:
 
 def upgrade() -> None:
     op.add_column("case", needed("urgency", sa.Text(), server_default="routine"))
+    # a case of day one, or of a report, stands for its day and never for a threshold's episode of the same first day
+    op.add_column("case", needed("origin", sa.Text(), server_default="threshold"))
+    op.drop_constraint("uq_case_pupil_id_episode_start", "case")
+    op.create_index("uq_case_episode", "case", ["pupil_id", "episode_start"], unique=True, postgresql_where=sa.text("origin = 'threshold'"))
     op.add_column("review", needed("urgency", sa.Text(), server_default="routine"))
     op.add_column("review", needed("barred", sa.Text(), server_default=""))
     op.add_column("review", sa.Column("decision_id", sa.BigInteger()))
@@ -66,6 +70,8 @@ def upgrade() -> None:
         needed("reported_by", sa.Text()), needed("last_seen_at", TIME), needed("last_seen_where", sa.Text()),
         needed("last_seen_by", sa.Text()), needed("concern", sa.Boolean()), sa.Column("established", sa.Text()),
         sa.Column("established_by", sa.Text()), sa.Column("established_at", TIME),
+        needed("last_seen_said", sa.Text(), server_default=""), needed("tried", sa.Text(), server_default=""),
+        needed("known", JSONB(), server_default=sa.text("'[]'::jsonb")),
         sa.ForeignKeyConstraint(["case_id"], ["case.id"], name="fk_missing_report_case_id"),
         sa.PrimaryKeyConstraint("id", name="pk_missing_report"), sa.UniqueConstraint("source_key", name="uq_missing_report_source_key"))
     op.create_index("ix_missing_report_case_id", "missing_report", ["case_id"])
