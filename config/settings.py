@@ -1,68 +1,26 @@
 """What one installation sets from outside: the environment (``CME_...``) and a ``.env`` file.
 
 Values that belong to the law, the school's procedure or an authority are not here but in the YAML files (policies.py).
-People's names and addresses stand in a file outside git (``CME_PEOPLE_FILE``), by role.
+People's names and addresses stand in a file outside git (``CME_PEOPLE_FILE``; people.py).
 """
 
 import os
 import secrets
 from datetime import datetime
 from functools import cached_property
+from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Literal
 
-import yaml
 from platformdirs import user_data_path
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from cme.config.people import ROLES, TITLES, People, Person, require_role
+from cme.config.people_file import PeopleFile, load_people
 from cme.config.policies import ConfigFaults
-from cme.errors import BadInput
 
-ROLES = ("dsl", "deputy_dsl", "head", "attendance_officer", "operations")
-ADDRESS = r"^[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@(?:[A-Za-z0-9-]{1,63}\.)+[A-Za-z0-9-]{2,63}$"
-
-
-class Person(BaseModel):
-    """One role-holder. The key in the file ("dsl", ...) is what history and reviews name."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-    name: str = Field(min_length=1)
-    email: str = Field(pattern=ADDRESS)
-    telephone: str = ""
-    title: str = ""
-
-
-class People(BaseModel):
-    """The role-holders of the school: designated safeguarding lead, deputy, head, attendance officer, operations."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-    dsl: Person
-    deputy_dsl: Person
-    head: Person
-    attendance_officer: Person
-    operations: Person
-
-    def of(self, key: str) -> Person:
-        """The person of a role key."""
-        return getattr(self, key)
-
-    def shown(self, key: str) -> str:
-        """How a person's key is written for people: "J. Example (designated safeguarding lead)"; the machine as itself."""
-        if key not in ROLES:
-            return "the software" if key == "machine" else key
-        person = self.of(key)
-        return f"{person.name} ({person.title or TITLES[key]})"
-
-
-TITLES = {"dsl": "designated safeguarding lead", "deputy_dsl": "deputy designated safeguarding lead", "head": "head teacher",
-          "attendance_officer": "attendance officer", "operations": "operations"}
-
-
-def require_role(key: str) -> None:
-    """Refuse what is not one of the roles: who did it must be one of the people the configuration knows."""
-    if key not in ROLES:
-        raise BadInput(f"{key!r} is not a role; use one of {', '.join(ROLES)}")
+__all__ = ["ROLES", "TITLES", "People", "Person", "Settings", "load_people", "load_settings", "missing_settings", "require_role"]
 
 
 class Settings(BaseSettings):
@@ -97,7 +55,18 @@ class Settings(BaseSettings):
     mail_sender_name: str = ""
     mail_data_timeout: int = 600
 
+    alarm_smtp_host: str = ""
+    alarm_smtp_port: int = 587
+    alarm_smtp_tls: Literal["ssl", "starttls", "none"] = "starttls"
+    alarm_smtp_user: str = ""
+    alarm_smtp_password: SecretStr | None = None
+    alarm_smtp_ca: Path | None = None
+    alarm_sender: str = ""
+
     ui_url: str = "http://127.0.0.1:4200"
+    ui_host: IPv4Address = IPv4Address("127.0.0.1")
+    ui_password: SecretStr | None = None
+    proxy_user_header: str = ""
     inbox_url: str = ""
 
     @field_validator("database_url")
@@ -123,42 +92,42 @@ class Settings(BaseSettings):
         return self
 
     @cached_property
+    def people_source(self) -> PeopleFile:
+        """Where the people come from, and what is wrong with it now."""
+        return PeopleFile(self.people_file, self.data_dir / "people.last-good.yaml")
+
+    @property
     def people(self) -> People:
-        """The role-holders, from the people file; raises ConfigFaults naming every fault."""
-        return load_people(self.people_file)
+        """The people as they stand at this moment; raises ConfigFaults naming every fault where they were never readable."""
+        return self.people_source.read()
 
     def secret(self) -> str:
         """The key that seals messages and codes: ``CME_SECRET_KEY``, else a private file made once in the data folder."""
-        if self.secret_key:
-            return self.secret_key.get_secret_value()
-        path = self.data_dir / "secret.key"
-        if not path.exists():
-            self.data_dir.mkdir(parents=True, exist_ok=True)
-            part = path.with_suffix(f".{secrets.token_hex(4)}")
-            part.touch(mode=0o600)
-            part.write_text(secrets.token_urlsafe(48))
-            try:
-                path.hardlink_to(part)      # whoever is first wins: two processes never hold different keys
-            except FileExistsError:
-                pass
-            part.unlink()
-        return path.read_text().strip()
+        return self.secret_key.get_secret_value() if self.secret_key else _made_once(self.data_dir / "secret.key", 48)
+
+    @property
+    def ui_password_file(self) -> Path:
+        """Where the password of the sign-in stands when ``CME_UI_PASSWORD`` does not give it."""
+        return self.data_dir / "ui-password"
+
+    def password(self) -> str:
+        """The password that opens the Prefect UI and the dossiers: ``CME_UI_PASSWORD``, else a private file made once."""
+        return self.ui_password.get_secret_value() if self.ui_password else _made_once(self.ui_password_file, 24)
 
 
-def load_people(path: Path | None) -> People:
-    """The people file as People; raises ConfigFaults with one sentence a fault."""
-    if path is None:
-        raise ConfigFaults(["CME_PEOPLE_FILE: not set; name a YAML file outside git with the role-holders "
-                            f"({', '.join(ROLES)}), as in .env.example"])
-    try:
-        return People.model_validate(yaml.safe_load(Path(path).read_text(encoding="utf-8")) or {})
-    except OSError as error:
-        raise ConfigFaults([f"CME_PEOPLE_FILE: {path}: {error.strerror}; put the file there or change the setting"]) from error
-    except yaml.YAMLError as error:
-        raise ConfigFaults([f"CME_PEOPLE_FILE: {path}: not readable as YAML ({str(error).splitlines()[0]}); mend the file"]) from error
-    except ValidationError as error:
-        raise ConfigFaults([f"{path}: {'.'.join(str(p) for p in fault['loc'])}: {fault['msg'].lower()}; "
-                            "give each role a name and an e-mail address" for fault in error.errors()]) from error
+def _made_once(path: Path, size: int) -> str:
+    """What a private file holds; where it is not there, ``size`` random bytes as text, written first."""
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        part = path.with_suffix(f".{secrets.token_hex(4)}")
+        part.touch(mode=0o600)
+        part.write_text(secrets.token_urlsafe(size))
+        try:
+            path.hardlink_to(part)          # whoever is first wins: two processes never hold different keys
+        except FileExistsError:
+            pass
+        part.unlink()
+    return path.read_text().strip()
 
 
 def load_settings(**overrides: object) -> Settings:
@@ -187,8 +156,22 @@ def missing_settings(settings: Settings) -> list[str]:
         faults.append("CME_SMTP_HOST: not set; name the mail server that sends the school's mail")
     if not settings.mail_sender:
         faults.append("CME_MAIL_SENDER: not set; give the address that messages come from")
+    faults += _second_route(settings)
     try:
-        settings.people
+        load_people(settings.people_file)
     except ConfigFaults as error:
         faults += error.faults
+    return faults
+
+
+def _second_route(settings: Settings) -> list[str]:
+    """What is wrong with the way by which alarms leave when the school's own mail server does not work."""
+    if not settings.alarm_smtp_host:
+        return ["CME_ALARM_SMTP_HOST: not set, so that nobody hears when the school's own mail server fails; name a second one, of "
+                "another provider, and its CME_ALARM_SENDER"] if settings.environment == "production" else []
+    faults = []
+    if not settings.alarm_sender:
+        faults.append("CME_ALARM_SENDER: not set; give the address that alarms come from by the second mail server")
+    if settings.environment == "production" and settings.alarm_smtp_host.lower() == settings.smtp_host.lower():
+        faults.append("CME_ALARM_SMTP_HOST: the same server as CME_SMTP_HOST is no second route; name one of another provider")
     return faults
