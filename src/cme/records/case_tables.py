@@ -105,6 +105,7 @@ class Review(Base):
     due_at: Mapped[datetime]
     escalations: Mapped[int] = mapped_column(server_default="0")
     escalated_at: Mapped[datetime | None]
+    reminded_at: Mapped[datetime | None]                         # before its due time, once
     dossier: Mapped[dict[str, Any]]
     dossier_hash: Mapped[str]
     flow_run_id: Mapped[str | None]
@@ -263,6 +264,7 @@ class Action(Base):
     result: Mapped[str | None]                                   # "done", "no entry" (of a visit), "not possible"
     evidence: Mapped[str | None]                                 # where the proof is: a reference, never a document
     task_key: Mapped[str | None] = mapped_column(unique=True)    # of a task that a rule set: once only
+    called: Mapped[str] = mapped_column(server_default="")       # who was last told of it: the owner, or who stands in
     escalations: Mapped[int] = mapped_column(server_default="0")
     escalated_at: Mapped[datetime | None]
 

@@ -52,6 +52,9 @@ class Alarm(Base):
     subject: Mapped[str]
     sentence: Mapped[str]
     raised_at: Mapped[datetime]
+    calls: Mapped[int] = mapped_column(server_default="0")       # how often operations were called by mail
+    called_at: Mapped[datetime | None]
+    runs: Mapped[int] = mapped_column(server_default="0")        # how many of these calls the dashboard shows as a failed run
     cleared_at: Mapped[datetime | None]
     cleared_by: Mapped[str | None]
     cleared_reason: Mapped[str | None]

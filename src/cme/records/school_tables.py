@@ -74,3 +74,15 @@ class Staff(Base):
     code: Mapped[str]
     name: Mapped[str] = mapped_column(server_default="")
     email: Mapped[str] = mapped_column(server_default="")
+
+
+class RoleHolder(Base):
+    """Who held which person key since when, one row for each change of the people file. Append-only; no name: held by nobody since."""
+
+    __tablename__ = "role_holder"
+    __table_args__ = (Index(None, "person", "id"),)
+    id: Mapped[int] = key()
+    person: Mapped[str]                                          # "dsl", "deputy_2", ...
+    name: Mapped[str]
+    email: Mapped[str]
+    since: Mapped[datetime]

@@ -11,8 +11,8 @@ from cme.records.case_tables import (Action, Answer, Case, CaseEvent, CaseNumber
                                      Finding, MissingReport, ResumeRequest, Review, ReviewCode, ReviewLink)
 from cme.records.message_tables import Alarm, Outbox
 from cme.records.register_tables import ExpectedRegister, Pull, Quarantine, RegisterVerdict, RegisterVersion, Roster
-from cme.records.school_tables import Contact, Flag, Pupil, Staff
+from cme.records.school_tables import Contact, Flag, Pupil, RoleHolder, Staff
 
 __all__ = ["Action", "Alarm", "Answer", "Base", "Case", "CaseEvent", "CaseNumber", "Confirmation", "Contact", "ContactAttempt", "Decision",
            "DossierShown", "ExpectedRegister", "Finding", "Flag", "MissingReport", "Outbox", "Pull", "Pupil", "Quarantine", "RegisterVerdict",
-           "RegisterVersion", "ResumeRequest", "Review", "ReviewCode", "ReviewLink", "Roster", "Staff"]
+           "RegisterVersion", "ResumeRequest", "Review", "ReviewCode", "ReviewLink", "RoleHolder", "Roster", "Staff"]

@@ -12,7 +12,7 @@ branch_labels = None
 depends_on = None
 
 TIME = sa.DateTime(timezone=True)
-APPEND_ONLY = ("confirmation", "dossier_shown", "resume_request")
+APPEND_ONLY = ("confirmation", "dossier_shown", "resume_request", "role_holder")
 NOTHING = sa.text("'{}'::jsonb")
 
 
@@ -44,6 +44,14 @@ def upgrade() -> None:
         op.add_column("action", sa.Column(column, sa.Text()))
     op.add_column("action", needed("escalations", sa.BigInteger(), server_default="0"))
     op.add_column("action", sa.Column("escalated_at", TIME))
+    op.add_column("action", needed("called", sa.Text(), server_default=""))
+    op.add_column("review", sa.Column("reminded_at", TIME))
+    for column in ("calls", "runs"):
+        op.add_column("alarm", needed(column, sa.BigInteger(), server_default="0"))
+    op.add_column("alarm", sa.Column("called_at", TIME))
+    op.create_table("role_holder", number(), needed("person", sa.Text()), needed("name", sa.Text()), needed("email", sa.Text()),
+        needed("since", TIME), sa.PrimaryKeyConstraint("id", name="pk_role_holder"))
+    op.create_index("ix_role_holder_person_id", "role_holder", ["person", "id"])
     op.create_unique_constraint("uq_action_task_key", "action", ["task_key"])
     op.add_column("outbox", needed("route", sa.Text(), server_default="school"))
     op.create_table("dossier_shown", number(), needed("review_id", sa.BigInteger()), needed("number", sa.BigInteger()),
