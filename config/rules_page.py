@@ -12,7 +12,7 @@ from typing import Any
 import yaml
 
 from cme.config.policies import Policies, load
-from cme.rules import overdue_registers, possible_sessions
+from cme.rules import day_one, overdue_registers, possible_sessions
 from cme.rules.book import Number
 from cme.rules.judge import OPENS_A_CASE, RULES
 
@@ -26,8 +26,9 @@ Generated from the rules, their numbers (`config/*.yaml`) and their worked examp
 `python -m cme.config.rules_page > docs/rules.md`; a test compares, and the tests run every example on this page.
 
 A rule takes the day it judges, a pupil's marks and the numbers in force on that day, and answers with a finding: what was reached
-and when, the sum in one sentence, the source, and the marks that caused it. A finding of `continuous_absence` or
-`cumulative_absence` opens a case for the DSL; all others are shown beside it. No rule decides anything about a child: people do.
+and when, the sum in one sentence, the source, and the marks that caused it. A finding of `continuous_absence`,
+`cumulative_absence` or `vulnerable_absence` opens a case for the DSL; all others are shown beside it. No rule decides anything about
+a child: people do.
 
 *Confirmed* means that a person has compared the value with the text it comes from. In production the software does not start
 while a value that matters is not confirmed.
@@ -55,6 +56,9 @@ def page() -> str:
         opens = "Opens a case.\n" if name in OPENS_A_CASE else "Shown, opens no case.\n"
         parts += [f"### {name}\n", f"{meanings[number]}.", opens, _text(sys.modules[rule.__module__]), *_numbers(numbers[number]),
                   "\nWorked examples:\n", *_examples(name), ""]
+    parts += ["## The rule of day one\n", f"### {day_one.RULE}\n", f"{meanings[day_one.RULE]}.",
+              "Opens a case, and is before the DSL at once; judged whenever registers are read, for children with a flag only.\n",
+              _text(day_one), *_numbers(numbers[day_one.RULE]), "\nWorked examples:\n", *_examples(day_one.RULE), ""]
     parts += ["## Registers taken late\n", _text(overdue_registers), "\nWorked examples:\n", *_registers(), ""]
     parts += ["## The attendance codes\n", *_codes(policies), "", "## The authorities\n", *_authorities(), ""]
     return "\n".join([*parts, CHECKED])
@@ -79,7 +83,7 @@ def _read(rule: str) -> list[dict[str, Any]]:
 
 def _examples(rule: str) -> Iterator[str]:
     for example in _read(rule):
-        told = ("authority", "admitted", "left", "born", "expected")
+        told = ("flags", "authority", "admitted", "left", "born", "expected")
         conditions = [f"{key} {_shown(example[key])}" for key in told if key in example]
         present = "no other marks" if example.get("otherwise") == "none" else "else present"
         marks = "; ".join(f"`{line}`" for line in example["marks"])
@@ -94,7 +98,7 @@ def _examples(rule: str) -> Iterator[str]:
 
 
 def _shown(value: object) -> str:
-    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+    return (", ".join(map(str, value)) or "none") if isinstance(value, list) else str(value)
 
 
 def _registers() -> Iterator[str]:
