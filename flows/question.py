@@ -20,7 +20,7 @@ def ask(case: str, kind: str) -> None:
         return
     notify.send_mail()
     warning = f"> **Your last answer was not accepted: {rung.refusal}.** Please answer again.\n\n" if rung.refusal else ""
-    text = f"{warning}{HEADING[kind].format(reference=case)}\n\n{rung.summary}\n\nTo be answered by: {rung.due}"
-    # a key of its own for every asking: Prefect never asks twice under one key, and our rows are the memory
+    text = f"{warning}{bell.whom_to_ring()}\n\n{HEADING[kind].format(reference=case)}\n\n{rung.summary}\n\nTo be answered by: {rung.due}"
+    # a key of its own for every asking: Prefect never asks twice under one key, and our rows are the memory; d<n> is the dossier shown
     suspend_flow_run(wait_for_input=FORM[kind].with_initial_data(description=text), timeout=None,
-                     key=f"{kind.replace('_', '-')}-{rung.number}-{secrets.token_hex(4)}")
+                     key=f"{kind.replace('_', '-')}-{rung.number}-d{rung.dossier}-{secrets.token_hex(4)}")

@@ -6,7 +6,7 @@ from cme.flows.names import by_case
 from cme.flows.notify_authority import notify_authority
 from cme.flows.question import ask
 from cme.records.reviews import SAFEGUARDING
-from cme.tasks import oversee
+from cme.tasks import bell, oversee
 
 
 @flow(name="review-case", flow_run_name=by_case("review"), persist_result=False)
@@ -15,6 +15,7 @@ def review_case(case: str) -> None:
     a forced state or a wrong code asks again."""
     oversee.publish_history(case)
     ask(case, SAFEGUARDING)
+    bell.start_missing_bells()
     if case in oversee.cases_to_notify():
         notify_authority(case)
     oversee.publish_history(case)

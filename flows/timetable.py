@@ -10,6 +10,7 @@ from prefect.deployments.runner import EntrypointType, RunnerDeployment
 from prefect.schedules import Cron, Interval, Schedule
 
 from cme.flows.check_absence import check_absence
+from cme.flows.confirm_decision import confirm_decision
 from cme.flows.contact_parents import contact_parents
 from cme.flows.notify_authority import notify_authority
 from cme.flows.oversee import oversee_all
@@ -53,6 +54,7 @@ TIMETABLE = (
     Line(check_absence, ("absence",), 1, cron="25 9,13 * * 1-5"),
     Line(contact_parents, ("contact",), 3),
     Line(review_case, ("safeguarding",), 3),
+    Line(confirm_decision, ("safeguarding",), 2),
     Line(notify_authority, ("notification",), 1),
     Line(oversee_all, ("sweep",), 4, skip_when_busy=True, every=60),
 )

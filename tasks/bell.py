@@ -18,12 +18,12 @@ from prefect.exceptions import ObjectNotFound
 from prefect.states import Cancelled, Crashed
 from prefect.types._datetime import now
 
-from cme.records.reviews import CONTACT_OUTCOME, SAFEGUARDING
-from cme.steps import oversee, review
+from cme.records.reviews import CONFIRMATION, CONTACT_OUTCOME, SAFEGUARDING
+from cme.steps import oversee, review, urgent
 from cme.tasks.fate import office, run_id, stamp, step
 
-FLOW = {CONTACT_OUTCOME: "contact-parents", SAFEGUARDING: "review-case"}
-RUN_NAME = {CONTACT_OUTCOME: "contact", SAFEGUARDING: "review"}
+FLOW = {CONTACT_OUTCOME: "contact-parents", SAFEGUARDING: "review-case", CONFIRMATION: "confirm-decision"}
+RUN_NAME = {CONTACT_OUTCOME: "contact", SAFEGUARDING: "review", CONFIRMATION: "confirm"}
 TERMINAL = {StateType.COMPLETED, StateType.FAILED, StateType.CRASHED, StateType.CANCELLED}
 STALLED = timedelta(minutes=3)      # a bell works for seconds; one "running" for minutes has lost its process
 UNRESUMABLE = timedelta(minutes=1)  # Prefect saves the form after the state; a crash between leaves a run nobody can resume
@@ -58,6 +58,11 @@ def _payload(value: str) -> dict[str, Any]:
 def ring(case: str, kind: str) -> review.Rung | None:
     """Make this run the bell of the open question and queue the mail with link and code; None when nothing is asked."""
     return review.ring(office(), case, kind, run_id() or "", stamp())
+
+
+def whom_to_ring() -> str:
+    """Whom to ring if a child may be in danger; stands above every form."""
+    return urgent.heading(office())
 
 
 @step("start the contact's run")

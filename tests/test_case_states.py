@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from cme.steps.view import WORDS
 from cme.rules.cases import TRANSITIONS, CaseState, ForbiddenTransition, check_transition, page
 
 PAIRS = list(itertools.product(CaseState, CaseState))
@@ -13,10 +14,10 @@ PAIRS = list(itertools.product(CaseState, CaseState))
 @pytest.mark.parametrize(("before", "after"), PAIRS)
 def test_a_case_moves_only_along_the_table(before: CaseState, after: CaseState) -> None:
     if (before, after) in TRANSITIONS:
-        assert check_transition(before, after, decided=True).event.startswith("case.")
+        assert check_transition(before, after, decided=True, confirmed=True).event.startswith("case.")
     else:
         with pytest.raises(ForbiddenTransition, match="cannot go from"):
-            check_transition(before, after, decided=True)
+            check_transition(before, after, decided=True, confirmed=True)
 
 
 @pytest.mark.parametrize("after", CaseState)
@@ -25,8 +26,19 @@ def test_no_machine_takes_a_case_out_of_the_dsl_review(after: CaseState) -> None
         check_transition(CaseState.DSL_REVIEW, after)
 
 
-def test_only_the_dsl_review_leads_to_a_closed_case() -> None:
-    assert [before for before, after in TRANSITIONS if after is CaseState.CLOSED] == [CaseState.DSL_REVIEW]
+def test_only_a_persons_decision_or_its_confirmation_leads_to_a_closed_case() -> None:
+    assert {before: step.by for (before, after), step in TRANSITIONS.items() if after is CaseState.CLOSED} == {
+        CaseState.DSL_REVIEW: "dsl", CaseState.CONFIRMING: "second"}
+
+
+@pytest.mark.parametrize("after", [CaseState.CLOSED, CaseState.FOLLOWING_UP])
+def test_a_decision_alone_does_not_confirm_itself(after: CaseState) -> None:
+    with pytest.raises(ForbiddenTransition, match="second person"):
+        check_transition(CaseState.CONFIRMING, after, decided=True)
+
+
+def test_every_event_of_the_table_has_words_for_people() -> None:
+    assert {step.event for step in TRANSITIONS.values()} <= set(WORDS)
 
 
 def test_every_state_but_closed_has_a_way_on() -> None:

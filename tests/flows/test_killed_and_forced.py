@@ -18,7 +18,8 @@ def outcome(code: str) -> dict[str, str]:
 
 
 def decision(code: str) -> dict[str, object]:
-    return {"decision": decisions.REFER, "actions": [decisions.HOME_VISIT], "reason": "No word for ten school days.", "code": code}
+    return {"decision": decisions.REFER, "actions": [decisions.HOME_VISIT], "reason": "No word for ten school days.", "code": code,
+            "agencies": decisions.UNKNOWN, **dict.fromkeys(decisions.REASONS, decisions.UNKNOWN)}
 
 
 def decided(house: RunningHouse) -> int:

@@ -10,7 +10,11 @@ from cme.config.policies import load
 from cme.config.settings import Settings
 from cme.records.sealing import Sealer
 from cme.services.demo import PEOPLE
+from cme.records.reviews import CONTACT_OUTCOME, SAFEGUARDING
+from cme.steps import contact
 from cme.steps.detect import detect
+from cme.steps.review import ring, take_answer
+from tests.steps.answers import RUN, code_for
 from tests.steps.school import MONDAY, PostOffice, School, a_pupil
 
 
@@ -31,3 +35,14 @@ def ten_days_gone(school: School) -> str:
     school.write(a_pupil(), {day: ("N", "N") for day in school.school_days_before(MONDAY, 10)})
     [reference] = detect(school, MONDAY, school.stamp()).opened
     return reference
+
+
+@pytest.fixture
+def before_the_dsl(school: School, ten_days_gone: str) -> str:
+    """A case that waits for the DSL, its bell rung."""
+    contact.begin_contact(school, ten_days_gone, school.stamp())
+    ring(school, ten_days_gone, CONTACT_OUTCOME, RUN, school.stamp())
+    code = code_for(school, "attendance_officer")
+    assert take_answer(school, ten_days_gone, CONTACT_OUTCOME, "k0", {"outcome": contact.NO_ANSWER, "note": "", "code": code}, RUN).accepted
+    ring(school, ten_days_gone, SAFEGUARDING, RUN, school.stamp())
+    return ten_days_gone

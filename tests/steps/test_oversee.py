@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 from tests.steps.school import School
-from tests.steps.test_gate import RUN, answer, before_the_dsl, code_for, state  # noqa: F401
+from tests.steps.answers import RUN, answer, code_for, state
 
 from cme.errors import BadInput, Transient
 from cme.records.alarms import open_alarms

@@ -12,6 +12,8 @@ from cme.records.history import Stamp, record
 from cme.records.tables import Case, CaseNumber
 from cme.rules.cases import CaseState, check_transition
 
+THRESHOLD, DAY_ONE, REPORT = "threshold", "day_one", "report"      # what opened a case
+
 
 def next_reference(session: Session, year: int) -> str:
     """The next case reference of the year ("CME-2026-0012"); the row stays locked until commit, so no number is lost."""
@@ -22,9 +24,9 @@ def next_reference(session: Session, year: int) -> str:
 
 
 def open_case(session: Session, *, school: str, pupil_id: int, episode_start: date, due: datetime, owner: str, stamp: Stamp,
-              why: str, data: dict[str, Any]) -> Case:
+              why: str, data: dict[str, Any], origin: str = THRESHOLD) -> Case:
     """Open a case in state "parent contact" and write its first event. ``why`` holds no name."""
-    case = Case(reference=next_reference(session, stamp.at.year), school=school, pupil_id=pupil_id, episode_start=episode_start,
+    case = Case(reference=next_reference(session, stamp.at.year), school=school, pupil_id=pupil_id, episode_start=episode_start, origin=origin,
                 state=CaseState.PARENT_CONTACT, opened_at=stamp.at, state_since=stamp.at, next_step_due=due, next_step_owner=owner)
     session.add(case)
     session.flush()
@@ -38,8 +40,9 @@ def open_case_of(session: Session, pupil_id: int) -> Case | None:
 
 
 def case_of_episode(session: Session, pupil_id: int, episode_start: date) -> Case | None:
-    """The case, open or closed, that already stands for this episode of the pupil."""
-    return session.scalar(select(Case).where(Case.pupil_id == pupil_id, Case.episode_start == episode_start))
+    """The case, open or closed, that already stands for this episode of the pupil. A case of day one, or of a report, stands for no
+    more than its day: closed, it answers no threshold that begins on the same day."""
+    return session.scalar(select(Case).where(Case.pupil_id == pupil_id, Case.episode_start == episode_start, Case.origin == THRESHOLD))
 
 
 def by_reference(session: Session, reference: str, *, lock: bool = False) -> Case:
@@ -58,13 +61,13 @@ def all_cases(session: Session, *, only_open: bool = False) -> list[Case]:
 
 
 def move(session: Session, case: Case, after: CaseState, stamp: Stamp, *, why: str, due: datetime | None, owner: str = "",
-         data: dict[str, Any] | None = None, decided: bool = False) -> None:
+         data: dict[str, Any] | None = None, decided: bool = False, confirmed: bool = False) -> None:
     """Take a case to its next state with the event that belongs to the step.
 
     ``due`` is when ``owner`` must have acted next; None only for a closed case, so that nothing waits without an owner.
     Raises ForbiddenTransition where the procedure knows no such step, ValueError where a deadline is missing.
     """
-    step = check_transition(CaseState(case.state), after, decided=decided)
+    step = check_transition(CaseState(case.state), after, decided=decided, confirmed=confirmed)
     if (due is None or not owner) != (after is CaseState.CLOSED):
         raise ValueError("every open case has a next step with a due time and an owner; a closed case has neither")
     before = case.state

@@ -1,5 +1,8 @@
 """The states of a case, and the only ways from one to the next.
 
+Beside the enum stand three tables: TRANSITIONS (the steps, the event each writes, who may take it), and in ``cme.steps`` the words of
+each event (view.WORDS) and the letters that go out; tests prove each complete.
+
 A case begins with parent contact and always comes before the designated safeguarding lead: no transition out of
 ``DSL_REVIEW`` exists that a machine takes by itself. Source: the school's Children Missing in Education Procedure.
 """
@@ -15,6 +18,7 @@ class CaseState(StrEnum):
 
     PARENT_CONTACT = "parent contact"      # the attendance officer establishes the reason with parents or carers
     DSL_REVIEW = "DSL review"              # waits for a decision of the DSL
+    CONFIRMING = "confirmation"            # the DSL decided against a referral, or to close; a second person must confirm
     NOTIFYING = "notifying"                # approved; the message to the local authority is on its way
     NOTIFIED = "notified"                  # accepted by the mail server; waits for the authority's acknowledgement
     FOLLOWING_UP = "following up"          # chosen actions run; comes back to the DSL on a date
@@ -26,7 +30,7 @@ class Transition:
     """One permitted step: the event it writes, and who alone may take it."""
 
     event: str
-    by: str          # "machine" (anyone may, also a sweep), "dsl" (only a recorded decision of the safeguarding review)
+    by: str          # "machine" (anyone may, also a sweep), "dsl" (only a recorded decision), "second" (only a recorded confirmation)
     meaning: str
 
 
@@ -37,6 +41,11 @@ TRANSITIONS: dict[tuple[CaseState, CaseState], Transition] = {
     (S.DSL_REVIEW, S.NOTIFYING): Transition("case.approved", "dsl", "the DSL decides to notify the local authority"),
     (S.DSL_REVIEW, S.FOLLOWING_UP): Transition("case.followed_up", "dsl", "the DSL decides on actions or further enquiries"),
     (S.DSL_REVIEW, S.CLOSED): Transition("case.closed", "dsl", "the DSL decides that the child is safe and in education"),
+    (S.DSL_REVIEW, S.CONFIRMING): Transition(
+        "case.to_second_person", "dsl", "the DSL decides to close, or against a referral, and the school asks for a second person"),
+    (S.CONFIRMING, S.CLOSED): Transition("case.closed", "second", "the second person confirms that the case may be closed"),
+    (S.CONFIRMING, S.FOLLOWING_UP): Transition("case.followed_up", "second", "the second person confirms that there is no referral now"),
+    (S.CONFIRMING, S.DSL_REVIEW): Transition("case.back_to_dsl", "machine", "the second person does not confirm, or a concern about safety"),
     (S.NOTIFYING, S.NOTIFIED): Transition("case.notified", "machine", "the mail server has accepted the notification"),
     (S.NOTIFIED, S.FOLLOWING_UP): Transition("case.acknowledged", "machine", "a person records the authority's acknowledgement"),
     (S.FOLLOWING_UP, S.DSL_REVIEW): Transition("case.back_to_dsl", "machine", "the follow-up date has come, or new facts"),
@@ -48,16 +57,22 @@ class ForbiddenTransition(Permanent):
     """The step is not one the procedure knows, or not one that this actor may take."""
 
 
-def check_transition(before: CaseState, after: CaseState, *, decided: bool = False) -> Transition:
+BY = {"machine": "a person or a sweep", "dsl": "a decision of the DSL", "second": "a confirmation by a second person"}
+
+
+def check_transition(before: CaseState, after: CaseState, *, decided: bool = False, confirmed: bool = False) -> Transition:
     """The transition from ``before`` to ``after``; raises ForbiddenTransition with the sentence a person reads.
 
-    ``decided`` is True only where a decision row of the safeguarding review is written in the same transaction.
+    ``decided`` is True only where a decision row of the safeguarding review is written in the same transaction, ``confirmed`` only
+    where a confirmation row of another person is.
     """
     step = TRANSITIONS.get((before, after))
     if step is None:
         raise ForbiddenTransition(f"a case cannot go from {before.value!r} to {after.value!r}")
     if step.by == "dsl" and not decided:
         raise ForbiddenTransition(f"only a recorded decision of the DSL takes a case from {before.value!r} to {after.value!r}")
+    if step.by == "second" and not confirmed:
+        raise ForbiddenTransition(f"only the confirmation of a second person takes a case from {before.value!r} to {after.value!r}")
     return step
 
 
@@ -72,10 +87,11 @@ def diagram() -> str:
 
 def page() -> str:
     """docs/case-states.md: the diagram and the table, generated from TRANSITIONS."""
-    rows = "\n".join(f"| {a.value} | {b.value} | `{step.event}` | {'a decision of the DSL' if step.by == 'dsl' else 'a person or a sweep'} "
+    rows = "\n".join(f"| {a.value} | {b.value} | `{step.event}` | {BY[step.by]} "
                      f"| {step.meaning} |" for (a, b), step in TRANSITIONS.items())
     return ("# The states of a case\n\nGenerated from `src/cme/rules/cases.py` (`python -m cme.rules.cases > docs/case-states.md`); a test "
-            "compares.\n\nOnly a recorded decision of the DSL takes a case out of the DSL review. Every open case has a next step with a "
+            "compares.\n\nOnly a recorded decision of the DSL takes a case out of the DSL review, and only the confirmation of a second "
+            "person out of the confirmation. Every open case has a next step with a "
             f"due time and an owner.\n\n```mermaid\n{diagram()}\n```\n\n| From | To | Event | Taken by | When |\n|---|---|---|---|---|\n{rows}\n")
 
 

@@ -3,7 +3,8 @@
 No answer in the configured time moves the case on to the DSL. A late answer is accepted and recorded all the same.
 """
 
-from datetime import timedelta
+from datetime import datetime, timedelta
+from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -13,6 +14,7 @@ from cme.records import cases, reviews
 from cme.records.history import Stamp, record
 from cme.records.tables import Case, Contact, ContactAttempt, Review
 from cme.rules.cases import CaseState
+from cme.steps import duty
 from cme.steps.dossier import dossier_of
 from cme.steps.office import Office
 
@@ -21,6 +23,16 @@ NO_ANSWER = "No answer"
 WRONG_NUMBER = "Number or address is wrong"
 NOT_WHERE_BELIEVED = "The child is not where the parent or carer believes"
 OUTCOMES = (REASON_GIVEN, NO_ANSWER, WRONG_NUMBER, NOT_WHERE_BELIEVED)
+
+
+def check(payload: dict[str, Any]) -> tuple[tuple[str, str] | None, str]:
+    """The officer's answer as (outcome, note), or the sentence that says what is missing."""
+    outcome, note = payload.get("outcome"), str(payload.get("note") or "").strip()
+    if outcome not in OUTCOMES:
+        return None, "no outcome was chosen"
+    if outcome == REASON_GIVEN and len(note) < 3:
+        return None, "a reason was given, but not written down"
+    return (str(outcome), note), ""
 
 
 def contacts_of(session: Session, pupil_id: int) -> list[Contact]:
@@ -37,11 +49,13 @@ def begin_contact(office: Office, reference: str, stamp: Stamp) -> int | None:
     """
     with office.transaction() as session:
         case = cases.by_reference(session, reference, lock=True)
+        if case.closed_at is not None:
+            return None
         existing = session.scalar(select(Review).where(Review.case_id == case.id, Review.kind == reviews.CONTACT_OUTCOME)
                                   .order_by(Review.id.desc()).limit(1))
         if existing:
             return existing.id if existing.state == "open" else None
-        if CaseState(case.state) is not CaseState.PARENT_CONTACT:
+        if CaseState(case.state) is not CaseState.PARENT_CONTACT and case.urgency != reviews.DAY_ONE:
             return None
         due = stamp.at + timedelta(minutes=office.policies.school.contact_answer_minutes)
         held = contacts_of(session, case.pupil_id)
@@ -63,9 +77,10 @@ def begin_contact(office: Office, reference: str, stamp: Stamp) -> int | None:
         if len(held) < 2:
             record(session, case.reference, "contact.incomplete", stamp,
                    f"{len(held)} contact(s) held; at least two people should be (KCSIE; Working together 2026, p. 20)", {"held": len(held)})
-        case.next_step_due = due
-        return reviews.open_review(session, case, reviews.CONTACT_OUTCOME, assigned_to="attendance_officer", due_at=due,
-                                   dossier=dossier_of(session, office, case), stamp=stamp,
+        if CaseState(case.state) is CaseState.PARENT_CONTACT:
+            case.next_step_due = due
+        return reviews.open_review(session, case, reviews.CONTACT_OUTCOME, due_at=due, dossier=dossier_of(session, office, case),
+                                   assigned_to=duty.chain(office, reviews.CONTACT_OUTCOME, stamp.at)[0], stamp=stamp, urgency=case.urgency,
                                    why="the attendance officer is asked what came of the contact").id
 
 
@@ -80,11 +95,13 @@ def take_contact_outcome(office: Office, session: Session, case: Case, outcome: 
         to_dsl(office, session, case, stamp, f"contact has an outcome: {outcome.lower()}")
 
 
-def to_dsl(office: Office, session: Session, case: Case, stamp: Stamp, why: str) -> None:
+def to_dsl(office: Office, session: Session, case: Case, stamp: Stamp, why: str, *, urgency: str = reviews.ROUTINE,
+           due_at: datetime | None = None) -> None:
     """Put a case before the DSL: the state, the deadline and the question in one transaction."""
-    due = office.routine_due(stamp.at)
-    cases.move(session, case, CaseState.DSL_REVIEW, stamp, why=why, due=due, owner="dsl")
-    reviews.open_review(session, case, reviews.SAFEGUARDING, assigned_to="dsl", due_at=due, stamp=stamp, why=why,
+    due = due_at or office.routine_due(stamp.at)
+    asked = duty.chain(office, reviews.SAFEGUARDING, stamp.at)[0]
+    cases.move(session, case, CaseState.DSL_REVIEW, stamp, why=why, due=due, owner=asked)
+    reviews.open_review(session, case, reviews.SAFEGUARDING, assigned_to=asked, due_at=due, stamp=stamp, why=why, urgency=urgency,
                         dossier=dossier_of(session, office, case))
 
 

@@ -12,11 +12,12 @@ from sqlalchemy.orm import Session
 
 from cme import clock
 from cme.records.registers import current_marks
-from cme.records.tables import Action, Case, Contact, ContactAttempt, Finding, Flag, Pupil
+from cme.records.tables import Action, Case, Confirmation, Contact, ContactAttempt, Decision, Finding, Flag, MissingReport, Pupil
 from cme.steps.office import Office
 
 HOME_VISIT = "Home visit"
-RULES = {"continuous_absence": "Continuous absence without permission", "cumulative_absence": "Cumulative absence without permission"}
+RULES = {"continuous_absence": "Continuous absence without permission", "cumulative_absence": "Cumulative absence without permission",
+         "vulnerable_absence": "Unexplained absence of a child with a safeguarding flag"}
 
 
 def dossier_of(session: Session, office: Office, case: Case) -> dict[str, Any]:
@@ -28,8 +29,12 @@ def dossier_of(session: Session, office: Office, case: Case) -> dict[str, Any]:
     contacts = session.scalars(select(Contact).where(Contact.pupil_id == pupil.id, Contact.valid_to.is_(None))
                                .order_by(Contact.priority, Contact.id)).all()
     flags = session.scalars(select(Flag.flag).where(Flag.pupil_id == pupil.id, Flag.valid_to.is_(None)).order_by(Flag.flag)).all()
+    decided = session.execute(select(Decision, Confirmation).outerjoin(Confirmation, Confirmation.decision_id == Decision.id)
+                              .where(Decision.case_id == case.id).order_by(Decision.id)).all()
+    reports = session.scalars(select(MissingReport).where(MissingReport.case_id == case.id).order_by(MissingReport.id)).all()
     return {
         "reference": case.reference,
+        "urgency": case.urgency,
         "pupil": {
             "surname": pupil.surname, "forename": pupil.forename, "born": _day(pupil.born), "sex": pupil.sex, "upn": pupil.upn,
             "year_group": pupil.year_group, "group": pupil.group_key, "address": pupil.address, "postcode": pupil.postcode,
@@ -44,7 +49,15 @@ def dossier_of(session: Session, office: Office, case: Case) -> dict[str, Any]:
                       "retracted": f.retracted_reason} for f in findings],
         "attempts": [{"at": a.attempted_at.isoformat(), "contact": a.contact_id, "channel": a.channel, "outcome": a.outcome, "note": a.note,
                       "recorded_by": a.recorded_by} for a in attempts],
-        "actions": [{"id": a.id, "kind": a.kind, "owner": a.owner, "due": a.due_at.isoformat(), "outcome": a.outcome} for a in actions],
+        "actions": [{"id": a.id, "kind": a.kind, "owner": a.owner, "due": a.due_at.isoformat(), "outcome": a.outcome,
+                     "result": a.result, "evidence": a.evidence} for a in actions],
+        "decisions": [{"outcome": d.outcome, "by": d.decided_by, "name": d.decided_by_name, "at": d.decided_at.isoformat(), "reason": d.reason,
+                       "appraisal": d.appraisal, "agencies": d.agencies, "actions": d.actions, "needs_confirmation": d.needs_confirmation,
+                       "confirmed": c.confirmed if c else None, "confirmed_by": c.decided_by if c else None,
+                       "confirmation_reason": c.reason if c else None} for d, c in decided],
+        "reports": [{"at": r.reported_at.isoformat(), "by": r.reported_by, "last_seen_at": r.last_seen_at.isoformat(),
+                     "last_seen_where": r.last_seen_where, "last_seen_by": r.last_seen_by, "concern": r.concern,
+                     "established": r.established, "established_by": r.established_by} for r in reports],
         "missing": missing_enquiries(contacts, attempts, actions),
     }
 
@@ -79,6 +92,11 @@ def opaque_summary(dossier: dict[str, Any]) -> str:
     lines.append(f"- Contacts held: {len(dossier['contacts'])}; attempts: {len(dossier['attempts'])}; with an outcome: {answered}.")
     for attempt in dossier["attempts"]:
         lines.append(f"- Contact by {attempt['channel']}: {(attempt['outcome'] or 'no outcome recorded').lower()}.")
+    for report in dossier["reports"]:
+        lines.append(f"- Reported missing by a member of staff; concern about safety: {'yes' if report['concern'] else 'no'}; "
+                     f"{'the attendance officer has recorded what was established' if report['established'] else 'nothing established yet'}.")
+    waiting = [d for d in dossier["decisions"] if d["needs_confirmation"] and d["confirmed"] is None]
+    lines += [f"- Waits for a second person: **{d['outcome']}**, decided by the {d['by'].replace('_', ' ')}." for d in waiting]
     if dossier["missing"]:
         lines.append(f"- Not on record yet: {', '.join(dossier['missing'])}.")
     return "\n".join(lines)

@@ -10,6 +10,7 @@ from cme.mail.notification import (ActionLine, AttemptLine, ContactLine, Decisio
                                    SendingSchool)
 from cme.records.history import events
 from cme.records.tables import Case, Decision
+from cme.steps.decisions import REASONS
 from cme.steps.dossier import dossier_of
 from cme.steps.office import Office
 from cme.steps.view import OPAQUE_WHY, WORDS
@@ -30,7 +31,7 @@ def notification_of(session: Session, office: Office, case: Case, kind: str, dec
     codes = sorted({code for finding in d["findings"] for _, _, code in finding["marks"]})
     return Notification(
         kind=kind, reference=case.reference, made_at=office.shown_time(made_at), authority=authority.name,
-        answer_by=office.shown_time(office.school_days_later(made_at, authority.acknowledgement_school_days)),
+        answer_by=office.shown_time(office.end_of_school_day(made_at, authority.acknowledgement_school_days)),
         school=SendingSchool(school.name, school.laestab, school.urn, "", officer.telephone, officer.email, officer.name, TITLES["dsl"]),
         pupil=_pupil(d, decision, kind),
         findings=[FindingLine(f["reason"], f["source"], _shown(f["reached_on"]),
@@ -63,7 +64,8 @@ def _pupil(d: dict, decision: Decision, kind: str) -> dict[str, str]:  # type: i
             fields[name] = "; ".join(filter(None, [fields.get(name, ""), flag]))
     if kind == REFERRAL:
         fields["criterion"] = "no contact; whereabouts unknown to the school"
-        fields["risk_appraisal"] = decision.reason
+        fields["risk_appraisal"] = ". ".join([*(f"{title}: {decision.appraisal.get(key, 'not appraised').lower()}"
+                                               for key, title in REASONS.items()), decision.reason])
         told = [a["kind"] for a in d["actions"] if "children's services" in a["kind"] or "police" in a["kind"]]
         fields["childrens_services_told"] = "; ".join(told)
     return fields

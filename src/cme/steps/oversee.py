@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import psutil
-from sqlalchemy import func, select
+from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
 from cme.records import cases, outbox, reviews
@@ -18,7 +18,7 @@ from cme.rules.cases import CaseState
 from cme.steps import contact
 from cme.steps.notify import notification_key
 from cme.steps.office import Office
-from cme.steps.review import call, remind
+from cme.steps.calls import call, remind
 
 # to whom an unanswered question of the safeguarding review goes, in this order; after them operations are alarmed, again and again
 HAND_OVER = ("dsl", "deputy_dsl", "head")
@@ -82,8 +82,9 @@ def uncontacted_cases(office: Office) -> list[str]:
     """Cases whose parent contact has not begun."""
     with office.transaction() as session:
         asked = select(Review.case_id).where(Review.kind == reviews.CONTACT_OUTCOME)
-        return list(session.scalars(select(Case.reference).where(Case.state == CaseState.PARENT_CONTACT, Case.id.not_in(asked))
-                                    .order_by(Case.id)))
+        # a day-one case is before the DSL already; contact goes on beside it
+        waits = or_(Case.state == CaseState.PARENT_CONTACT, Case.urgency == reviews.DAY_ONE)
+        return list(session.scalars(select(Case.reference).where(waits, Case.closed_at.is_(None), Case.id.not_in(asked)).order_by(Case.id)))
 
 
 def cases_to_notify(office: Office) -> list[str]:

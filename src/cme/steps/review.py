@@ -1,7 +1,8 @@
-"""Ask a person and take the answer. Both questions, the attendance officer's and the DSL's, pass the same gate."""
+"""Ask a person and take the answer. All questions, the attendance officer's, the DSL's and the second person's, pass the same gate."""
 
+import re
+from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import select
@@ -9,13 +10,28 @@ from sqlalchemy.orm import Session
 
 from cme.records import cases, reviews
 from cme.records.history import Stamp, record
-from cme.records.tables import Case, Review
-from cme.steps import contact, decisions
-from cme.steps.dossier import opaque_summary
+from cme.records.tables import Answer, Case, ResumeRequest, Review
+from cme.steps import confirm, contact, decisions
+from cme.steps.calls import call, remind
+from cme.steps.changes import changes
+from cme.steps.dossier import dossier_of, opaque_summary
 from cme.steps.office import Office
 
-LETTER = {reviews.SAFEGUARDING: "review_call", reviews.CONTACT_OUTCOME: "contact_call"}
-KEPT_KEYS = {"decision", "actions", "reason", "outcome", "note"}      # of an answer: never the code
+__all__ = ["KINDS", "Kind", "Rung", "Taken", "call", "remind", "ring", "take_answer"]
+# of an answer what is kept: never the code
+KEPT_KEYS = {"decision", "actions", "agencies", "reason", "outcome", "note", "confirmation", *decisions.REASONS}
+_SHOWN = re.compile(r"-d(\d+)-[0-9a-f]{8}")       # in the key of a form: which of the review's dossiers stood above it
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What is particular to one kind of question. ``check`` gives the checked answer or why not; ``agrees`` looks whether the records
+    forbid it; ``carry_out`` writes what follows, given the hash of what was shown. ``fresh``: facts must be as shown."""
+
+    check: Callable[[dict[str, Any]], tuple[Any, str]]
+    carry_out: Callable[[Office, Session, Case, Review, Any, Stamp, str], None]
+    fresh: bool = False
+    agrees: Callable[[Session, Case, Any], str] = lambda session, case, answer: ""
 
 
 @dataclass(frozen=True)
@@ -25,6 +41,7 @@ class Rung:
     review_id: int
     kind: str
     number: int
+    dossier: int
     tries: int
     summary: str
     refusal: str
@@ -32,7 +49,7 @@ class Rung:
 
 
 def ring(office: Office, reference: str, kind: str, flow_run_id: str, stamp: Stamp) -> Rung | None:
-    """Make this run the bell of the open question, and mail the person a code and a link if they hold none for it.
+    """Make this run the bell of the open question, and mail the person a code and links if they hold none for it.
 
     Returns None when no question of the kind is open. Doing it twice in one run sends one mail.
     """
@@ -45,36 +62,22 @@ def ring(office: Office, reference: str, kind: str, flow_run_id: str, stamp: Sta
         if moved:
             review.flow_run_id, review.rung_at = flow_run_id, stamp.at
             record(session, reference, "review.rung", stamp, "the paused step is ready", {"review": review.id, "kind": kind})
-        refusal = reviews.last_refusal(session, review.id)
+        refusal, answered_by = _last_refusal(session, review)
         holders = {code.person for code in reviews.live_codes(session, review.id, stamp.at)}
         if moved:
             call(office, session, case, review, review.assigned_to, stamp)
         elif review.assigned_to not in holders:
             call(office, session, case, review, review.assigned_to, stamp, "new_code", reason=refusal or "the code before has expired")
-        return Rung(review.id, kind, review.number, review.tries, opaque_summary(review.dossier), refusal, office.shown_time(review.due_at))
+        if answered_by and answered_by not in {*holders, review.assigned_to, review.barred}:
+            call(office, session, case, review, answered_by, stamp, "new_code", reason=refusal)    # their code was used up by a stale answer
+        return Rung(review.id, kind, review.number, reviews.shown_number(session, review), review.tries, opaque_summary(review.dossier),
+                    refusal, office.shown_time(review.due_at))
 
 
-def remind(office: Office, session: Session, case: Case, review: Review, person: str, stamp: Stamp) -> None:
-    """Mail ``person``, who holds a code already, that the question still waits."""
-    office.queue_letter(session, "review_reminder", to=office.person(person).email, subject_of=case.reference, stamp=stamp,
-                        dedupe_key=f"reminder:{review.id}:{review.escalations}", reference=case.reference, link=_link(office, review),
-                        due=office.shown_time(review.due_at))
-
-
-def _link(office: Office, review: Review) -> str:
-    # the new pages of Prefect's UI: in the old ones of 3.8.8 a choice list closes in the moment a mouse opens it
-    return f"{office.settings.ui_url}/v2/runs/flow-run/{review.flow_run_id}"
-
-
-def call(office: Office, session: Session, case: Case, review: Review, person: str, stamp: Stamp, letter: str = "", **fields: str) -> None:
-    """Mail ``person`` the link to the paused run with a new one-time code; the code dies with its validity."""
-    valid = timedelta(minutes=office.policies.school.code_valid_minutes)
-    code = reviews.issue_code(session, office.sealer, review, person, stamp, valid, case.reference)
-    office.queue_letter(
-        session, letter or LETTER[review.kind], to=office.person(person).email, subject_of=case.reference, stamp=stamp, keep_body=False, valid=valid,
-        dedupe_key=f"call:{review.id}:{person}:{office.sealer.mac('call', str(review.id), person, code)[:16]}",
-        reference=case.reference, link=_link(office, review), code=code, due=office.shown_time(review.due_at),
-        valid_until=office.shown_time(stamp.at + valid), **fields)
+def _last_refusal(session: Session, review: Review) -> tuple[str, str]:
+    """Why the latest answer was refused, and whom its code had named; empty where none was."""
+    answer = session.scalar(select(Answer).where(Answer.review_id == review.id).order_by(Answer.id.desc()).limit(1))
+    return (answer.refusal, answer.person or "") if answer else ("", "")
 
 
 @dataclass(frozen=True)
@@ -87,9 +90,11 @@ class Taken:
 
 def take_answer(office: Office, reference: str, kind: str, source_key: str, payload: dict[str, Any], flow_run_id: str | None,
                 task_run_id: str | None = None) -> Taken:
-    """Record an answer once, and carry it out if its code names a person and its content is whole: one transaction.
+    """Record an answer once, and carry it out if its code names a person, its content is whole and the facts are as they were shown:
+    one transaction.
 
-    The first accepted answer decides; a second one is recorded as refused. ``source_key`` makes a second reading harmless.
+    The first accepted answer decides; a second one is recorded as refused. ``source_key`` makes a second reading harmless. Where
+    the facts have changed the answer is kept and the question asks again; what it chose to do today is done all the same.
     """
     at = office.stamp(flow_run_id=flow_run_id, task_run_id=task_run_id)
     with office.transaction() as session:
@@ -103,37 +108,61 @@ def take_answer(office: Office, reference: str, kind: str, source_key: str, payl
             return Taken(known.accepted, known.refusal)
         content = {key: value for key, value in payload.items() if key in KEPT_KEYS}
         identified, refusal, checked = reviews.Identified(None), "", None
+        number = _SHOWN.search(source_key)
+        shown = reviews.shown(session, review, int(number[1]) if number else None)
         if review.state != "open":
             refusal = "the question has been answered already"
         else:
-            checked, refusal = _check(kind, payload)
+            checked, refusal = KINDS[kind].check(payload)
+            refusal = refusal or KINDS[kind].agrees(session, case, checked)
         if not refusal:
             identified = reviews.identify(session, office.sealer, review, str(payload.get("code", "")).strip(), at.at)
             refusal = identified.refusal
         stamp = Stamp(identified.person or at.who, at.at, flow_run_id, task_run_id)
-        reviews.record_answer(session, review, source_key, identified, refusal, stamp, reference, content)
+        if not refusal and KINDS[kind].fresh:
+            refusal = _stale(office, session, case, review, shown.dossier, checked, stamp)
+        reviews.record_answer(session, review, source_key, identified, refusal, stamp, reference, content, shown_hash=shown.dossier_hash,
+                              signed_in_as=_signed_in_as(session, flow_run_id))
         if refusal or identified.person is None:
             return Taken(False, refusal)
         review.state = "answered"
         record(session, reference, "review.answered", stamp, "the question was answered", {"review": review.id, "kind": kind})
-        _carry_out(office, session, case, review, checked, stamp)
+        KINDS[kind].carry_out(office, session, case, review, checked, stamp, shown.dossier_hash)
         return Taken(True)
 
 
-def _check(kind: str, payload: dict[str, Any]) -> tuple[Any, str]:
-    if kind == reviews.SAFEGUARDING:
-        return decisions.check_answer(payload)
-    outcome, note = payload.get("outcome"), payload.get("note") or ""
-    if outcome not in contact.OUTCOMES:
-        return None, "no outcome was chosen"
-    if outcome == contact.REASON_GIVEN and len(str(note).strip()) < 3:
-        return None, "a reason was given, but not written down"
-    return (outcome, str(note).strip()), ""
+def _stale(office: Office, session: Session, case: Case, review: Review, shown: dict[str, Any], checked: Any, stamp: Stamp) -> str:
+    """Why the answer cannot stand: what has changed since its dossier was shown; empty where nothing has."""
+    now = dossier_of(session, office, case)
+    different = changes(shown, now)
+    if not different:
+        return ""
+    if isinstance(checked, decisions.SafeguardingAnswer) and decisions.URGENT in checked.actions:
+        decisions.take_actions(office, session, case, review, (decisions.URGENT,), stamp)
+        different.append("the referral to children's services and the police today was made a task all the same")
+        now = dossier_of(session, office, case)
+    reviews.refreeze(session, review, now, stamp, case.reference)
+    return f"the facts have changed since they were shown to you: {'; '.join(different)}"
 
 
-def _carry_out(office: Office, session: Session, case: Case, review: Review, checked: Any, stamp: Stamp) -> None:
-    if review.kind == reviews.SAFEGUARDING:
-        decisions.carry_out(office, session, case, review, checked, stamp)
-    else:
-        outcome, note = checked
-        contact.take_contact_outcome(office, session, case, outcome, note, stamp)
+def _signed_in_as(session: Session, flow_run_id: str | None) -> str:
+    return session.scalar(select(ResumeRequest.signed_in_as).where(ResumeRequest.flow_run_id == flow_run_id)
+                          .order_by(ResumeRequest.id.desc()).limit(1)) or ""
+
+
+def _take_contact_outcome(office: Office, session: Session, case: Case, review: Review, checked: tuple[str, str], stamp: Stamp, shown: str) -> None:
+    contact.take_contact_outcome(office, session, case, *checked, stamp)
+
+
+def _take_confirmation(office: Office, session: Session, case: Case, review: Review, checked: confirm.SecondAnswer, stamp: Stamp,
+                       shown: str) -> None:
+    decision = confirm.write(office, session, case, review, checked, stamp, shown)
+    if checked.confirmed:
+        decisions.conclude(office, session, case, decision, stamp, confirmed=True)
+
+
+KINDS: dict[str, Kind] = {
+    reviews.SAFEGUARDING: Kind(decisions.check_answer, decisions.carry_out, fresh=True),
+    reviews.CONFIRMATION: Kind(confirm.check, _take_confirmation, fresh=True),
+    reviews.CONTACT_OUTCOME: Kind(contact.check, _take_contact_outcome),
+}

@@ -25,14 +25,18 @@ WORDS = {
     "action.chosen": "action chosen", "action.done": "action done", "case.to_dsl": "handed to the DSL",
     "case.approved": "notification approved", "case.followed_up": "follow-up set", "case.closed": "case closed",
     "case.notified": "notification accepted by the mail server", "case.acknowledged": "acknowledged by the authority",
-    "case.back_to_dsl": "back to the DSL", "notification.rendered": "notification rendered", "mail.queued": "message queued",
+    "case.back_to_dsl": "back to the DSL", "case.urgent": "day-one matter", "case.to_second_person": "handed to a second person",
+    "decision.confirmed": "decision confirmed", "decision.not_confirmed": "decision not confirmed", "review.hastened": "question made urgent",
+    "review.dossier_changed": "facts changed", "dossier.read": "dossier read", "resume.requested": "Resume pressed",
+    "notification.rendered": "notification rendered", "mail.queued": "message queued",
     "mail.sent": "message sent", "mail.delayed": "message delayed", "mail.failed": "message refused", "mail.ambiguous": "message uncertain",
     "mail.recovered": "message taken back", "mail.cancelled": "message cancelled", "alarm.raised": "alarm", "alarm.cleared": "alarm cleared",
 }
 # of these the sentence may cross into Prefect: it is made of fixed words, dates and counts, never typed by a person
 OPAQUE_WHY = {"contact.attempted", "contact.incomplete", "contact.outcome", "case.to_dsl", "case.approved", "case.followed_up", "case.closed",
               "case.notified", "case.acknowledged", "case.back_to_dsl", "decision.made", "action.chosen", "review.rung",
-              "review.code_issued", "review.answer_refused"}
+              "review.code_issued", "review.answer_refused", "case.urgent", "case.to_second_person", "decision.confirmed",
+              "decision.not_confirmed", "review.hastened", "review.dossier_changed", "review.voided"}
 
 
 @dataclass(frozen=True)
@@ -56,6 +60,8 @@ def history(office: Office, reference: str) -> list[Line]:
 
 def _line(office: Office, event: CaseEvent) -> Line:
     detail = event.why
+    if event.what in ("decision.confirmed", "decision.not_confirmed"):
+        detail += f" Reason: {event.data['reason']}"
     if event.what == "decision.made":
         detail += f" Reason: {event.data['reason']}" + (f" Actions: {'; '.join(event.data['actions'])}." if event.data["actions"] else "")
     if event.what.startswith("mail.") and event.data.get("kind"):
