@@ -12,8 +12,8 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from cme import clock
-from cme.records import cases
-from cme.records.history import Stamp, record
+from cme.records import cases, findings
+from cme.records.history import Stamp
 from cme.records.population import candidates, pupils_on_roll
 from cme.records.registers import current_marks, pupil_records
 from cme.records.tables import Case
@@ -21,7 +21,7 @@ from cme.records.tables import Finding as FindingRow
 from cme.rules.continuous_absence import RULE as CONTINUOUS
 from cme.rules.corrections import retraction
 from cme.rules.finding import Finding
-from cme.rules.judge import contradicted, judge
+from cme.rules.judge import OPENS_A_CASE, contradicted, judge
 from cme.rules.marks import SessionMark
 from cme.rules.possible_sessions import one_mark_a_session
 from cme.steps.office import Office
@@ -60,21 +60,24 @@ def detect(office: Office, as_of: date, stamp: Stamp) -> Detected:
     start = marks_from(book.calendar, as_of)
     with office.transaction() as session:
         result.pupils = pupils_on_roll(session, [office.school], as_of, start)
-        live = session.scalars(select(FindingRow.pupil_id).where(FindingRow.school == office.school, FindingRow.retracted_at.is_(None)))
-        findings = judged(office, session, as_of, pupils={*candidates(session, [office.school], as_of, start, book), *live})
+        live = session.scalars(select(FindingRow.pupil_id).where(FindingRow.school == office.school, FindingRow.rule.in_(OPENS_A_CASE),
+                                                                 FindingRow.retracted_at.is_(None)))
+        found = judged(office, session, as_of, pupils={*candidates(session, [office.school], as_of, start, book), *live})
     # the longest absence first, so that a backlog begins with the child who has been gone longest
-    order = sorted(findings, key=lambda p: (min((f.reached_on for f in findings[p] if f.opens_case), default=date.max), p))
+    order = sorted(found, key=lambda p: (min((f.reached_on for f in found[p] if f.opens_case), default=date.max), p))
     for pupil_id in order:
         with office.transaction() as session:
-            _keep(office, session, pupil_id, findings[pupil_id], as_of, stamp, result)
+            _keep(office, session, pupil_id, found[pupil_id], as_of, stamp, result)
     return result
 
 
 def _keep(office: Office, session: Session, pupil_id: int, found: tuple[Finding, ...], as_of: date, stamp: Stamp, result: Detected) -> None:
     opening = [f for f in found if f.opens_case]
     result.findings += len(opening)
+    # those of day one are judged and taken back elsewhere (steps/day_one.py)
     live = {(row.rule, row.episode_start): row for row in session.scalars(
-        select(FindingRow).where(FindingRow.school == office.school, FindingRow.pupil_id == pupil_id, FindingRow.retracted_at.is_(None)))}
+        select(FindingRow).where(FindingRow.school == office.school, FindingRow.pupil_id == pupil_id, FindingRow.rule.in_(OPENS_A_CASE),
+                                 FindingRow.retracted_at.is_(None)))}
     case = cases.open_case_of(session, pupil_id) if opening or live else None
     for finding in opening:
         known = live.get((finding.rule, finding.episode_start))
@@ -83,16 +86,13 @@ def _keep(office: Office, session: Session, pupil_id: int, found: tuple[Finding,
         if case is None:
             case = cases.case_of_episode(session, pupil_id, finding.episode_start) or _open(office, session, pupil_id, finding,
                                                                                           stamp, result)
-        _write(office, session, case, pupil_id, finding, stamp)
+        findings.keep(session, office.school, case, pupil_id, finding, stamp)
     for row in live.values():
         # a finding made again after a closed case starts later than the rule's own episode, and lives as long as that does
         still = any(f.rule == row.rule and f.episode_start <= row.episode_start for f in opening)
         if not still and contradicted(row.reached_on, as_of, office.policies.rule_book()):
-            row.retracted_at, row.retracted_reason = stamp.at, _fallen(office, session, row, as_of)
+            findings.retract(session, row, _fallen(office, session, row, as_of), stamp)
             result.retracted += 1
-            owner = session.get(Case, row.case_id)
-            record(session, owner.reference if owner else "school", "finding.retracted", stamp, row.retracted_reason,
-                   {"finding": row.id, "rule": row.rule})
 
 
 def _fallen(office: Office, session: Session, row: FindingRow, as_of: date) -> str:
@@ -129,15 +129,3 @@ def _open(office: Office, session: Session, pupil_id: int, finding: Finding, sta
                            data={"rule": finding.rule, "reached_on": finding.reached_on.isoformat()})
     result.opened.append(case.reference)
     return case
-
-
-def _write(office: Office, session: Session, case: Case, pupil_id: int, f: Finding, stamp: Stamp) -> None:
-    row = FindingRow(school=office.school, pupil_id=pupil_id, case_id=case.id, rule=f.rule, rule_version=f.rule_version,
-                     as_of=f.as_of, reached_on=f.reached_on, episode_start=f.episode_start, count=f.count, threshold=f.threshold,
-                     unit=f.unit, reason=f.reason, source=f.source, found_at=stamp.at,
-                     marks=[[m.day.isoformat(), m.session, m.code] for m in f.marks])
-    session.add(row)
-    session.flush()
-    record(session, case.reference, "finding.made", stamp, f.reason, {
-        "finding": row.id, "rule": f.rule, "rule_version": f.rule_version, "source": f.source, "count": f.count,
-        "reached_on": f.reached_on.isoformat(), "threshold": f.threshold, "unit": f.unit, "marks": len(f.marks)})
