@@ -79,9 +79,9 @@ def alarm_key(row_id: str) -> str:
 
 
 def deliver(engine: Engine, sealer: Sealer, hand_over: HandOver, *, clock: Callable[[], datetime], worker: str,
-            only: str | None = None, limit: int = 20, lease: timedelta = LEASE, flow_run_id: str | None = None,
+            only: str | None = None, limit: int = 20, lease: timedelta = LEASE, route: str | None = None, flow_run_id: str | None = None,
             task_run_id: str | None = None) -> list[Delivery]:
-    """Hand over the rows that are due, oldest first, at most ``limit``; return what became of each.
+    """Hand over the rows that are due (of one ``route``, or of all), oldest first, at most ``limit``; return what became of each.
 
     ``worker`` names this process and life (a restarted process takes another name). No database session is open while the
     server is talked to. Outcomes are written with their history event; what a person must see raises an alarm.
@@ -89,17 +89,19 @@ def deliver(engine: Engine, sealer: Sealer, hand_over: HandOver, *, clock: Calla
     """
     run = (flow_run_id, task_run_id)
     done: list[Delivery] = []
-    while len(done) < limit and (claim := _claim(engine, worker, clock(), only, lease, run)) is not None:
+    while len(done) < limit and (claim := _claim(engine, worker, clock(), only, route, lease, run)) is not None:
         done.append(_hand_over_one(engine, sealer, hand_over, claim, clock))
     return done
 
 
-def _claim(engine: Engine, worker: str, now: datetime, only: str | None, lease: timedelta, run: _Run) -> _Claim | None:
+def _claim(engine: Engine, worker: str, now: datetime, only: str | None, route: str | None, lease: timedelta, run: _Run) -> _Claim | None:
     due = (select(Outbox.id).where(Outbox.state == "queued", Outbox.next_try_at <= now,
                                    or_(Outbox.expires_at.is_(None), Outbox.expires_at > now))
            .order_by(Outbox.next_try_at, Outbox.id).limit(1).with_for_update(skip_locked=True))
     if only is not None:
         due = due.where(Outbox.id == only)
+    if route is not None:
+        due = due.where(Outbox.route == route)
     with engine.begin() as connection:
         row = connection.execute(
             update(Outbox).where(Outbox.id == due.scalar_subquery(), Outbox.state == "queued")

@@ -18,7 +18,7 @@ import secrets
 from collections.abc import Collection
 from datetime import datetime, timedelta
 
-from sqlalchemy import Engine, or_, select
+from sqlalchemy import Engine, func, or_, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -27,10 +27,12 @@ from cme.records.alarms import clear_alarm
 from cme.records.delivery import LEASE, PLIGHT, Acceptance, Delivery, HandOver, alarm, alarm_key, deliver, named
 from cme.records.history import MACHINE, Stamp, lock, record
 from cme.records.sealing import Sealer
-from cme.records.tables import Outbox
+from cme.records.tables import Alarm, Outbox
 
-__all__ = ["LEASE", "Acceptance", "Delivery", "HandOver", "cancel", "confirm_sent", "deliver", "expire", "new_row_id", "old",
-           "queue", "recover", "resend", "retry"]
+SCHOOL, ALARM = "school", "alarm"           # by which mail server a message leaves: the school's own, or the second one
+
+__all__ = ["ALARM", "LEASE", "SCHOOL", "Acceptance", "Delivery", "HandOver", "cancel", "confirm_sent", "deliver", "expire", "needing_a_person",
+           "new_row_id", "old", "queue", "recover", "resend", "retry"]
 
 
 def new_row_id() -> str:
@@ -40,18 +42,19 @@ def new_row_id() -> str:
 
 def queue(session: Session, *, sealer: Sealer, dedupe_key: str, kind: str, subject_of: str, recipient: str, mail_subject: str,
           message_id: str, wire: bytes, row_id: str, stamp: Stamp, keep_body: bool = True,
-          expires_at: datetime | None = None) -> str:
+          expires_at: datetime | None = None, route: str = SCHOOL) -> str:
     """Put a message into the outbox in the caller's transaction and return its row's id.
 
     ``dedupe_key`` names the reason for the message: the same key again queues nothing and returns the first row's id.
     ``keep_body=False`` blanks the bytes once sent or cancelled (one-time codes); ``expires_at`` cancels it unsent after that.
+    ``route`` says which mail server it leaves by.
     """
     lock(session)
     digest = hashlib.sha256(wire).hexdigest()
     created = session.execute(
         insert(Outbox).values(
             id=row_id, dedupe_key=dedupe_key, kind=kind, subject_of=subject_of, recipient=recipient, mail_subject=mail_subject,
-            message_id=message_id, sealed=sealer.seal(wire), sha256=digest, keep_body=keep_body, state="queued",
+            message_id=message_id, sealed=sealer.seal(wire), sha256=digest, keep_body=keep_body, route=route, state="queued",
             created_at=stamp.at, expires_at=expires_at, next_try_at=stamp.at)
         .on_conflict_do_nothing(index_elements=["dedupe_key"]).returning(Outbox.id)).scalar()
     if created is None:
@@ -161,3 +164,10 @@ def old(session: Session, now: datetime, older_than: timedelta) -> list[Outbox]:
     return list(session.scalars(
         select(Outbox).where(Outbox.state.in_(["queued", "sending", "handing_over"]), Outbox.created_at < now - older_than)
         .order_by(Outbox.created_at, Outbox.id)))
+
+
+def needing_a_person(session: Session) -> list[Outbox]:
+    """The messages that only a person can settle, or that an open alarm is about, oldest first."""
+    stuck = select(func.split_part(Alarm.key, ":", 2)).where(Alarm.cleared_at.is_(None), Alarm.key.like("outbox%"))
+    return list(session.scalars(select(Outbox).where(or_(Outbox.state.in_(["failed", "ambiguous"]), Outbox.id.in_(stuck)))
+                                .order_by(Outbox.created_at, Outbox.id)))

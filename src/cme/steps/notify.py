@@ -69,7 +69,7 @@ def _pdf(notification: Notification, reference: str, stamp: Stamp) -> tuple[tupl
 
 def acknowledge(office: Office, reference: str, authority_reference: str, person: str, stamp: Stamp) -> None:
     """A person records that the authority has acknowledged the notification, with its reference and who said so."""
-    require_role(stamp.who)
+    require_role(stamp.who, office.settings.people)
     if not authority_reference.strip() or not person.strip():
         raise BadInput("give the authority's reference and the name of the person who acknowledged")
     with office.transaction() as session:
@@ -87,7 +87,7 @@ def settle_message(office: Office, row_id: str, *, by: str, confirm: str = "", r
     chosen = [(act, reason) for act, reason in wishes if reason]
     if len(chosen) != 1:
         raise BadInput("say one of --confirm, --resend, --retry or --cancel, with the reason")
-    require_role(by)
+    require_role(by, office.settings.people)
     act, reason = chosen[0]
     with office.transaction() as session:
         act(session, row_id, office.stamp(by), reason)

@@ -41,7 +41,7 @@ class Office:
         return self.policies.school.laestab
 
     def person(self, key: str) -> Person:
-        """The role-holder of a key ("dsl", "attendance_officer", ...)."""
+        """The person of a key ("dsl", "attendance_officer", "deputy_2", ...) as the people file names them now."""
         return self.settings.people.of(key)
 
     @contextmanager
@@ -60,26 +60,49 @@ class Office:
         return f"{clock.local(moment):%A %-d %B %Y, %H:%M}"
 
     def routine_due(self, moment: datetime) -> datetime:
-        """When a routine question is due: the end of the next school day, unless the school has set another number of days."""
+        """When a routine question or task is due: the end of the next school day, unless the school has set another number of days;
+        never further off than ``longest_wait_days``, because holidays pause nothing."""
         return self.school_days_later(moment, self.policies.school.routine_review_school_days)
 
     def school_days_later(self, moment: datetime, days: int) -> datetime:
-        """The same end of afternoon, ``days`` school days after ``moment``."""
+        """When something that may wait ``days`` school days is due: the end of that afternoon, or ``longest_wait_days`` calendar days
+        after ``moment``, whichever is earlier."""
+        return min(self.end_of_school_day(moment, days), moment + timedelta(days=self.policies.school.longest_wait_days))
+
+    def end_of_school_day(self, moment: datetime, days: int) -> datetime:
+        """The end of the afternoon ``days`` school days after ``moment``, however long the holidays between."""
         day = self.policies.calendar.add_school_days(clock.local(moment).date(), days)
         return clock.wall(day, self.policies.school.sessions["PM"].ends)
 
     def queue_letter(self, session: Session, name: str, /, *, to: str, subject_of: str, dedupe_key: str, stamp: Stamp,
                      language: str = "en", keep_body: bool = True, valid: timedelta | None = None,
-                     attachments: tuple[tuple[str, str, bytes], ...] = (), **fields: object) -> str:
-        """Render an approved letter once and queue it for one recipient, in the caller's transaction; returns the row's id."""
+                     attachments: tuple[tuple[str, str, bytes], ...] = (), route: str = outbox.SCHOOL, **fields: object) -> str:
+        """Render an approved letter once and queue it for one recipient, in the caller's transaction; returns the row's id.
+
+        ``route`` "alarm": it leaves by the second mail server, where there is one.
+        """
         text = letter(name, language, school=self.policies.school.name, **fields)
+        sender = self.settings.alarm_sender if route == outbox.ALARM and self.has_second_route else self.settings.mail_sender
         row_id = outbox.new_row_id()
-        message_id = message_id_for(row_id, self.settings.mail_sender.partition("@")[2])
-        wire = compose(self.settings.mail_sender, self.settings.mail_sender_name or self.policies.school.name, to, text.subject,
-                       text.text, message_id, stamp.at, attachments=attachments)
+        message_id = message_id_for(row_id, sender.partition("@")[2])
+        wire = compose(sender, self.settings.mail_sender_name or self.policies.school.name, to, text.subject, text.text, message_id,
+                       stamp.at, attachments=attachments)
         return outbox.queue(session, sealer=self.sealer, dedupe_key=dedupe_key, kind=name, subject_of=subject_of, recipient=to,
                             mail_subject=text.subject, message_id=message_id, wire=wire, row_id=row_id, stamp=stamp,
-                            keep_body=keep_body, expires_at=stamp.at + valid if valid else None)
+                            keep_body=keep_body, expires_at=stamp.at + valid if valid else None, route=route)
+
+    @property
+    def has_second_route(self) -> bool:
+        """Whether alarms leave by a mail server of their own; without one they leave by the school's."""
+        return bool(self.settings.alarm_smtp_host and self.settings.alarm_sender)
+
+    def alarm_mailer(self) -> SafeMail:
+        """A mailer to the second server."""
+        s = self.settings
+        login = (s.alarm_smtp_user, s.alarm_smtp_password.get_secret_value()) if s.alarm_smtp_user and s.alarm_smtp_password else None
+        return SafeMail(s.alarm_sender, s.mail_sender_name or self.policies.school.name, s.alarm_smtp_host, s.alarm_smtp_port,
+                        tls=s.alarm_smtp_tls, login=login, ca=str(s.alarm_smtp_ca) if s.alarm_smtp_ca else None,
+                        data_timeout=s.mail_data_timeout, allowed=None if s.environment == "production" else {"*.example"})
 
     def mailer(self) -> SafeMail:
         """A mailer to the configured server; one per worker."""
@@ -91,13 +114,22 @@ class Office:
 
     def deliver(self, *, worker: str, only: str | None = None, flow_run_id: str | None = None,
                 task_run_id: str | None = None) -> list[outbox.Delivery]:
-        """Hand due messages to the mail server; every outcome is a row and an event."""
-        return outbox.deliver(self.engine, self.sealer, self.hand_over(), clock=clock.now, worker=worker, only=only, flow_run_id=flow_run_id,
-                              task_run_id=task_run_id)
+        """Hand due messages to their mail server, alarms first; every outcome is a row and an event."""
+        done = []
+        for route, hand_over in ((outbox.ALARM, self.alarm_hand_over()), (outbox.SCHOOL, self.hand_over())):
+            done += outbox.deliver(self.engine, self.sealer, hand_over, clock=clock.now, worker=worker, only=only, route=route,
+                                   flow_run_id=flow_run_id, task_run_id=task_run_id)
+        return done
 
     def hand_over(self) -> outbox.HandOver:
         """How messages leave: by the configured mail server."""
         return self.mailer().hand_over
+
+    def alarm_hand_over(self) -> outbox.HandOver:
+        """How alarms leave: by the second mail server. Made only when an alarm is due, so that a fault in its settings is that alarm's."""
+        if not self.has_second_route:
+            return lambda *message: self.hand_over()(*message)
+        return lambda *message: self.alarm_mailer().hand_over(*message)
 
     def close(self) -> None:
         """Let go of the database."""
