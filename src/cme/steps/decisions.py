@@ -138,7 +138,7 @@ def finish_action(office: Office, reference: str, action_id: int, outcome: str, 
     A home visit at which nobody opened ("no entry") sets a task for the DSL at once and makes the case a day-one one. Raises
     BadInput for what cannot be recorded.
     """
-    require_role(stamp.who)
+    require_role(stamp.who, office.settings.people)
     if len(outcome.strip()) < 3:
         raise BadInput("say in a few words what came of the action")
     if result not in RESULTS:

@@ -26,7 +26,8 @@ FLAG_FIELDS = {"social worker": "social_care", "child protection plan": "social_
 def notification_of(session: Session, office: Office, case: Case, kind: str, decision: Decision, made_at: datetime) -> Notification:
     """The notification of a case as the records are now, for the decision that approved it."""
     d, school, authority = dossier_of(session, office, case), office.policies.school, office.policies.authority
-    officer, approver = office.person("dsl"), office.person(decision.decided_by)
+    officer, people = office.person("dsl"), office.settings.people
+    approver = decision.decided_by_name or people.of(decision.decided_by).name      # whoever held the key then may have left
     who = {c["id"]: f"{c['name']} ({c['relationship'] or 'relationship not held'})" for c in d["contacts"]}
     codes = sorted({code for finding in d["findings"] for _, _, code in finding["marks"]})
     return Notification(
@@ -42,7 +43,7 @@ def notification_of(session: Session, office: Office, case: Case, kind: str, dec
         attempts=[AttemptLine(office.shown_time(datetime.fromisoformat(a["at"])), "e-mail" if a["channel"] == "email" else a["channel"],
                               who.get(a["contact"], ""), ". ".join(filter(None, [a["outcome"], a["note"]])),
                               office.settings.people.shown(a["recorded_by"]) if a["recorded_by"] else "") for a in d["attempts"]],
-        decision=DecisionLine(decision.outcome, decision.reason, f"{approver.name}, {TITLES[decision.decided_by]}",
+        decision=DecisionLine(decision.outcome, decision.reason, f"{approver}, {people.title(decision.decided_by)}",
                               office.shown_time(decision.decided_at)),
         actions=[ActionLine(a["kind"], a["owner"].replace("_", " "), office.shown_time(datetime.fromisoformat(a["due"])), a["outcome"] or "")
                  for a in d["actions"]],
