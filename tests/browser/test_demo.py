@@ -67,6 +67,9 @@ def answer(page: Page, decision: str, action: str, reason: str, code: str) -> No
         form.get_by_text("Select", exact=True).first.click()
         page.get_by_role("option", name=choice, exact=True).click()
     page.keyboard.press("Escape")
+    for _ in range(9):                 # the eight reasons of the procedure, and whether other agencies know the child
+        form.get_by_text("Select", exact=True).first.click()
+        page.get_by_role("option", name="Unknown", exact=True).click()
     form.locator("textarea").nth(0).fill(reason)
     form.locator("textarea").nth(1).fill(code)
 
