@@ -13,6 +13,7 @@ from cme.records.alarms import clear_alarm
 from cme.records.history import Stamp, record
 from cme.records.tables import Action, Case, Decision, Review
 from cme.rules.cases import CaseState
+from cme.rules.reasons import REASONS
 from cme.steps import confirm, urgent
 from cme.steps.dossier import HOME_VISIT
 from cme.steps.office import Office
@@ -34,17 +35,6 @@ POLICE = "Communication with the police"
 URGENT = "Referral to children's services and the police today"
 ACTIONS = (HOME_VISIT, SOCIAL_WORKER, "Liaison with parents or carers", "Communication with the referring school", POLICE, URGENT)
 
-# procedure.md: "Possible reasons that must be considered", exactly these
-REASONS = {
-    "failed_to_start": "Failed to start the provision",
-    "illegal_exclusion": "Illegal exclusion or withdrawal",
-    "failed_transition": "Failed transition between schools",
-    "asylum": "Refugee or asylum-seeking family",
-    "highly_mobile": "Highly mobile family",
-    "forced_marriage": "Risk of forced marriage",
-    "neglect_or_abuse": "Neglect or abuse",
-    "youth_justice": "Supervised by youth justice",
-}
 YES, NO, UNKNOWN = "Yes", "No", "Unknown"
 ANSWERS = (YES, NO, UNKNOWN)
 
