@@ -19,6 +19,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from cme.config.people import ROLES, TITLES, People, Person, require_role
 from cme.config.people_file import PeopleFile, load_people
 from cme.config.policies import ConfigFaults
+from cme.config.sign_in import door_faults
 
 __all__ = ["ROLES", "TITLES", "People", "Person", "Settings", "load_people", "load_settings", "missing_settings", "require_role"]
 
@@ -156,7 +157,7 @@ def missing_settings(settings: Settings) -> list[str]:
         faults.append("CME_SMTP_HOST: not set; name the mail server that sends the school's mail")
     if not settings.mail_sender:
         faults.append("CME_MAIL_SENDER: not set; give the address that messages come from")
-    faults += _second_route(settings)
+    faults += _second_route(settings) + door_faults(settings)
     try:
         load_people(settings.people_file)
     except ConfigFaults as error:

@@ -1,80 +1,44 @@
-"""``python -m cme.flows.server --port N``: Prefect's server, behind the headers and refusals it lacks.
-
-It listens on this machine only. Prefect itself sets no security headers, lets every web page read its API (CORS ``*``) and its
-V2 pages call an analytics host even when told not to; a page in the browser of the DSL must not be able to answer a form.
-"""
+"""``python -m cme.flows.server --port N``: Prefect's server behind the door (``cme.door``): headers, refusals, sign-in, dossiers."""
 
 import argparse
 import os
-from typing import Any
+from functools import cache
+from threading import Lock
 from urllib.parse import urlsplit
 
 import uvicorn
 from prefect.server.api.server import create_app
 
-# without 'unsafe-eval' the timeline of a run stays blank; connect-src 'self' is what stops the analytics call
-POLICY = ("default-src 'self'; connect-src 'self'; img-src 'self' data: blob:; style-src 'self' 'unsafe-inline'; "
-          "script-src 'self' 'unsafe-inline' 'unsafe-eval'; worker-src 'self' blob:; font-src 'self' data:; "
-          "frame-ancestors 'none'; base-uri 'self'; form-action 'self'; object-src 'none'")
-HEADERS = [(b"content-security-policy", POLICY.encode()), (b"x-frame-options", b"DENY"), (b"x-content-type-options", b"nosniff"),
-           (b"referrer-policy", b"same-origin")]
-LOOPBACK_NAMES = {"127.0.0.1", "localhost", "[::1]"}
+from cme.door.dossiers import Dossiers
+from cme.door.guard import LOOPBACK_NAMES, Guarded, host_name
+from cme.door.resumes import NotesResumes
+from cme.door.sign_in import SignIn
+from cme.door.ui_settings import OneSignIn
+from cme.steps.office import Office, open_office
+from cme.steps.resume_requests import note_resume
 
 
-def _name(netloc: str) -> str:
-    """The host of ``host[:port]``."""
-    return netloc if netloc.endswith("]") else netloc.rpartition(":")[0] or netloc
+_opening = Lock()
+_open = cache(open_office)
 
 
-def refusal(headers: dict[bytes, bytes], hosts: set[str]) -> str:
-    """Why a request is refused (empty: it is not): its host is not ours (DNS rebinding), or another site's page sent it."""
-    host = headers.get(b"host", b"").decode("latin-1")
-    if _name(host) not in hosts:
-        return "This server does not answer to that name."
-    origin = headers.get(b"origin")
-    if origin is not None and urlsplit(origin.decode("latin-1")).netloc != host:
-        return "Requests from the pages of other sites are refused."
-    return ""
-
-
-class Guarded:
-    """An ASGI application behind the headers and refusals above. ``hosts`` are the names it answers to."""
-
-    def __init__(self, app: Any, hosts: set[str]) -> None:
-        self.app = app
-        self.hosts = hosts
-
-    async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
-        if scope["type"] not in ("http", "websocket"):
-            await self.app(scope, receive, send)
-            return
-        if reason := refusal(dict(scope["headers"]), self.hosts):
-            if scope["type"] == "websocket":
-                await receive()
-                await send({"type": "websocket.close", "code": 1008})
-                return
-            await send({"type": "http.response.start", "status": 403, "headers": [(b"content-type", b"text/plain"), *HEADERS]})
-            await send({"type": "http.response.body", "body": reason.encode()})
-            return
-
-        async def send_guarded(message: dict[str, Any]) -> None:
-            if message["type"] == "http.response.start":
-                ours = {name for name, _ in HEADERS}
-                message["headers"] = [pair for pair in message.get("headers", []) if pair[0].lower() not in ours] + HEADERS
-            await send(message)
-
-        await self.app(scope, receive, send_guarded)
+def office() -> Office:
+    """The office of this process, opened when it is first needed: Prefect's pages must open without it."""
+    with _opening:
+        return _open()
 
 
 def main() -> None:
-    arguments = argparse.ArgumentParser(description="Prefect's server with security headers.")
+    arguments = argparse.ArgumentParser(description="Prefect's server behind sign-in and security headers.")
     arguments.add_argument("--host", default="127.0.0.1")
     arguments.add_argument("--port", type=int, default=4200)
     asked = arguments.parse_args()
-    public = urlsplit(os.environ.get("CME_UI_URL", "")).netloc
-    hosts = LOOPBACK_NAMES | {_name(public)} if public else LOOPBACK_NAMES
-    uvicorn.run(Guarded(create_app(), hosts), host=asked.host, port=asked.port, log_level="warning", access_log=False,
-                timeout_keep_alive=5, timeout_graceful_shutdown=3)
+    sign_in = SignIn(os.environ.get("PREFECT_SERVER_API_AUTH_STRING", ""), os.environ.get("CME_PROXY_USER_HEADER", ""))
+    names = {host_name(netloc) for netloc in (urlsplit(os.environ.get("CME_UI_URL", "")).netloc, asked.host) if netloc}
+    prefect = NotesResumes(create_app(), sign_in, lambda run, user: note_resume(office(), run, user, office().stamp()))
+    app = Guarded(Dossiers(OneSignIn(prefect, sign_in), sign_in, office), LOOPBACK_NAMES | names)
+    uvicorn.run(app, host=asked.host, port=asked.port, log_level="warning", access_log=False, server_header=False, timeout_keep_alive=5,
+                timeout_graceful_shutdown=3)
 
 
 if __name__ == "__main__":

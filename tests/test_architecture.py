@@ -18,8 +18,9 @@ MAY = {
     "mail": {"errors", "clock", "rules", "mail"},
     "steps": {"errors", "clock", "rules", "config", "records", "sources", "mail", "steps"},
     "tasks": {"errors", "clock", "rules", "config", "records", "steps", "tasks"},
-    "flows": {"errors", "clock", "records", "steps", "tasks", "flows"},
-    "services": {"errors", "clock", "rules", "config", "records", "sources", "mail", "steps", "services"},
+    "door": {"errors", "clock", "config", "records", "steps", "door"},
+    "flows": {"errors", "clock", "records", "steps", "door", "tasks", "flows"},
+    "services": {"door", "errors", "clock", "rules", "config", "records", "sources", "mail", "steps", "services"},
 }
 
 

@@ -1,5 +1,6 @@
 """The few words the demo speaks with Prefect's server, over its HTTP API on this machine (``import prefect`` is for flows)."""
 
+import secrets
 import time
 from collections.abc import Callable
 from typing import Any
@@ -12,19 +13,33 @@ DONE = {"COMPLETED", "FAILED", "CRASHED", "CANCELLED"}
 
 
 class PrefectApi:
-    """Prefect's server at ``url`` ("http://127.0.0.1:4200/api"). Raises Transient when it does not answer in time."""
+    """Prefect's server at ``url`` ("http://127.0.0.1:4200/api"); ``credentials`` ("admin:<password>") where it asks for them.
 
-    def __init__(self, url: str) -> None:
-        self.client = httpx.Client(base_url=url, timeout=30)
+    Raises Transient when it does not answer in time.
+    """
+
+    def __init__(self, url: str, credentials: str = "") -> None:
+        user, _, password = credentials.partition(":")
+        self.client = httpx.Client(base_url=url, timeout=30, auth=(user, password) if credentials else None)
+        self._asker = f"cme-{secrets.token_hex(8)}"
+        self._token = ""
 
     def _ask(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
         try:
-            reply = self.client.request(method, path, json=body)
+            reply = self._send(method, path, body)
+            if reply.status_code == 403 and "CSRF" in reply.text:
+                # Prefect's proof that a request comes from no other site's page; it lasts an hour
+                self._token = self.client.get("/csrf-token", params={"client": self._asker}).json()["token"]
+                reply = self._send(method, path, body)
         except httpx.HTTPError as error:
             raise Transient(f"Prefect's server does not answer ({type(error).__name__})") from error
         if reply.status_code >= 400:
             raise Permanent(f"Prefect's server refused {method} {path} with status {reply.status_code}")
         return reply.json() if reply.content else None
+
+    def _send(self, method: str, path: str, body: dict[str, Any] | None) -> httpx.Response:
+        headers = {"Prefect-Csrf-Client": self._asker, "Prefect-Csrf-Token": self._token} if self._token else {}
+        return self.client.request(method, path, json=body, headers=headers)
 
     def deployments(self) -> set[str]:
         """The names of the deployments registered so far."""

@@ -10,17 +10,19 @@ from cme.services.ports import LOOPBACK
 from cme.services.processes import ProcessSpec
 
 
-def prefect_environment(api_url: str, home: Path, database_url: str | None = None) -> dict[str, str]:
+def prefect_environment(api_url: str, home: Path, database_url: str | None = None, credentials: str = "") -> dict[str, str]:
     """Prefect's settings as environment variables, complete: whatever the user's own profile says is left out.
 
     ``api_url`` is the server's API ("http://127.0.0.1:4200/api"); ``home`` the folder for Prefect's files; ``database_url``
-    (postgresql+asyncpg) is for the server only.
+    (postgresql+asyncpg) is for the server only; ``credentials`` ("admin:<password>") are what the server asks for and its clients
+    send, empty for no sign-in.
     """
     settings = {
         "PREFECT_HOME": str(home), "PREFECT_PROFILES_PATH": str(home / "profiles.toml"), "PREFECT_API_URL": api_url,
         "PREFECT_UI_API_URL": "/api",                       # relative: the pages work under whatever name they were opened
         "PREFECT_SERVER_UI_STATIC_DIRECTORY": str(home / "ui"),   # not in site-packages, which may be read-only
         "PREFECT_SERVER_CORS_ALLOWED_ORIGINS": api_url.removesuffix("/api"),
+        "PREFECT_SERVER_API_CSRF_PROTECTION_ENABLED": "true", "PREFECT_CLIENT_CSRF_SUPPORT_ENABLED": "true",
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false", "DO_NOT_TRACK": "1",
         # the new pages: in those of before, Prefect 3.8.8's choice lists close in the moment a mouse opens them
         "PREFECT_SERVER_UI_V2_ENABLED": "true",
@@ -28,6 +30,8 @@ def prefect_environment(api_url: str, home: Path, database_url: str | None = Non
         "PREFECT_RUNNER_POLL_FREQUENCY": "1",               # an answered form goes on at once, not after ten seconds
         "PREFECT_LOGGING_LEVEL": "INFO", "PREFECT_SERVER_LOGGING_LEVEL": "WARNING", "PREFECT_LOGGING_COLORS": "false",
     }
+    if credentials:
+        settings |= {"PREFECT_SERVER_API_AUTH_STRING": credentials, "PREFECT_API_AUTH_STRING": credentials}
     if database_url is not None:
         settings["PREFECT_API_DATABASE_CONNECTION_URL"] = database_url
     return settings
@@ -47,10 +51,17 @@ def answers(url: str) -> bool:
         return False
 
 
-def prefect_server(port: int, home: Path, database_url: str, host: str = LOOPBACK) -> ProcessSpec:
-    """Prefect's server on ``port``. Its first start makes its tables: some seconds more."""
-    api_url = f"http://{LOOPBACK}:{port}/api"
+def prefect_server(port: int, home: Path, database_url: str, host: str = LOOPBACK, credentials: str = "",
+                   user_header: str = "") -> ProcessSpec:
+    """Prefect's server on ``host`` and ``port``, behind the door (``cme.door``). Its first start makes its tables: some seconds more."""
+    api_url = f"{address(host, port)}/api"
     return ProcessSpec(
         name="prefect", title="Prefect's server",
         command=[sys.executable, "-m", "cme.flows.server", "--port", str(port), "--host", host],
-        environment=prefect_environment(api_url, home, database_url), ready=lambda: answers(f"{api_url}/health"), timeout=120.0)
+        environment={**prefect_environment(api_url, home, database_url, credentials), "CME_PROXY_USER_HEADER": user_header},
+        ready=lambda: answers(f"{api_url}/health"), timeout=120.0)
+
+
+def address(host: str, port: int) -> str:
+    """The address under which this machine reaches a server that listens on ``host``: "http://127.0.0.1:4200"."""
+    return f"http://{LOOPBACK if host == '0.0.0.0' else host}:{port}"

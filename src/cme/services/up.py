@@ -15,7 +15,7 @@ from sqlalchemy.exc import DBAPIError
 from cme.errors import Misconfigured, Transient
 from cme.records.database import Records, engine, open_records
 from cme.services import ports
-from cme.services.prefect_server import prefect_environment, prefect_server, without_prefect
+from cme.services.prefect_server import address, prefect_environment, prefect_server, without_prefect
 from cme.services.processes import ProcessSpec, Supervisor, undisturbed
 
 PREFECT_DATABASE = "prefect"
@@ -26,12 +26,16 @@ class House:
 
     ``data_dir`` holds the private database, Prefect's files and the logs; ``database_url`` names a server instead of the private
     database; ``prefect_database_url`` (default: beside ours, called prefect) is Prefect's; ``progress`` is told each step.
+    Prefect's server listens on ``host``, on ``ui_port`` or, unless ``fixed_port``, on one close by; ``credentials``
+    ("admin:<password>") are its sign-in, empty for none; ``user_header`` is the header in which the school's own sign-in names the
+    person, empty where none stands in front.
     After ``start``: ``records``, ``ui_url``, ``api_url``, and ``environment``, with which every process of the house runs.
     """
 
     def __init__(self, data_dir: Path, database_url: str | None = None, prefect_database_url: str | None = None,
                  ui_port: int = 4200, progress: Callable[[str], None] = lambda step: None,
-                 tick: Callable[[], None] = lambda: None) -> None:
+                 tick: Callable[[], None] = lambda: None, *, host: str = ports.LOOPBACK, fixed_port: bool = False,
+                 credentials: str = "", user_header: str = "") -> None:
         self.data_dir = Path(data_dir).absolute()
         self.records: Records
         self.ui_url = self.api_url = ""
@@ -39,6 +43,7 @@ class House:
         self._database_url = database_url
         self._prefect_database_url = prefect_database_url
         self._ui_port = ui_port
+        self._host, self._fixed_port, self._credentials, self._user_header = host, fixed_port, credentials, user_header
         self._progress = progress
         self._tick = tick
         self._stack = ExitStack()
@@ -54,16 +59,16 @@ class House:
             self._supervisor = Supervisor(self.data_dir / "logs", home, held=[lock])
             self._stack.callback(self._supervisor.stop)
             self._progress("Starting Prefect's server")
-            port = ports.choose({"prefect": self._ui_port})["prefect"]
+            port = self._port()
             prefect_home = self.data_dir / "prefect"
             prefect_home.mkdir(mode=0o700, exist_ok=True)
-            self.ui_url = f"http://{ports.LOOPBACK}:{port}"
+            self.ui_url = address(self._host, port)
             self.api_url = f"{self.ui_url}/api"
             self.environment = {
-                **without_prefect(os.environ), **prefect_environment(self.api_url, prefect_home),
+                **without_prefect(os.environ), **prefect_environment(self.api_url, prefect_home, credentials=self._credentials),
                 "CME_DATA_DIR": str(self.data_dir), "CME_UI_URL": os.environ.get("CME_UI_URL") or self.ui_url,
                 "CME_DATABASE_URL": self.records.engine.url.render_as_string(hide_password=False)}
-            self._start(prefect_server(port, prefect_home, self._prefect_database()))
+            self._start(prefect_server(port, prefect_home, self._prefect_database(), self._host, self._credentials, self._user_header))
             for spec in extra:
                 self.add(spec)
         except BaseException:
@@ -143,6 +148,13 @@ class House:
             os.ftruncate(lock, 0)
             os.pwrite(lock, str(os.getpid()).encode(), 0)
             return lock
+
+    def _port(self) -> int:
+        port = ports.choose({"prefect": self._ui_port}, self._host)["prefect"]
+        if self._fixed_port and port != self._ui_port:
+            raise Misconfigured(f"port {self._ui_port} is in use by another program, and CME_UI_URL or the reverse proxy leads there: "
+                                "stop that program, or change CME_UI_PORT and what leads to it")
+        return port
 
     def _prefect_database(self) -> str:
         """The address of Prefect's database for asyncpg; the database is created where it is missing."""
