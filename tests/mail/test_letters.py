@@ -14,13 +14,19 @@ from cme.mail.render import WIDE_MARGIN, letter, notification_letter
 LETTERS = sorted(path.name for path in (files("cme.mail") / "letters").iterdir() if path.name.endswith(".txt"))
 REVIEW = {"reference": "CME-2026-0012", "due": "Tuesday 24 November 2026, 15:00", "code": "482913",
           "school": "Larkspur Bridge School", "link": "http://127.0.0.1:4200/runs/flow-run/0f9c1c7e",
-          "reason": "The code was wrong."}
+          "reason": "The code was wrong.", "dossier": "http://127.0.0.1:4200/cme/dossier/Zq3kD8", "police_emergency": "999",
+          "police": "101", "childrens_services": "0121 496 0900", "childrens_services_out_of_hours": "0121 496 0901",
+          "valid_until": "Thursday 26 November 2026, 09:30"}
 REGISTER = {"group": "9B", "date": "Monday 23 November 2026", "session": "AM", "start": "08:50", "due": "09:00",
             "school": "Larkspur"}
 FILLED: dict[str, dict[str, Any]] = {
     "parent_contact": {"school": "Larkspur Bridge School", "telephone": "0121 496 0123"},
     "register_overdue_teacher": REGISTER, "register_overdue_officer": REGISTER,
     "review_call": REVIEW, "contact_call": REVIEW, "review_reminder": REVIEW, "review_handover": REVIEW, "new_code": REVIEW,
+    "confirmation_call": REVIEW, "review_urgent": REVIEW, "question_waits": REVIEW,
+    "task_call": {**REVIEW, "why": "A task was set that is yours to do.", "task": "Home visit", "owner": "attendance officer",
+                  "command": 'cme done CME-2026-0012 3 --by attendance_officer --outcome "..."'},
+    "alarms": {"number": 2, "lines": ["The people file cannot be read (school)"], "school": "Larkspur Bridge School"},
     "alarm": {"reference": "CME-2026-0012", "sentence": "A question is past its due time.", "school": "Larkspur Bridge School"},
     "la_cover": {"title": "CME referral", "reference": "CME-2026-0012", "answer_by": "Wednesday", "telephone": "0121 496 0123",
                  "referrer": "J. Example", "school": "Larkspur Bridge School"},
@@ -46,7 +52,8 @@ def test_a_letter_other_than_the_authoritys_can_hold_no_data_of_a_child(name: st
     source = (files("cme.mail") / "letters" / f"{name}.en.txt").read_text()
     used = set(re.findall(r"\{\{\s*(\w+)", source))
     assert used <= {"reference", "link", "code", "due", "valid_until", "childrens_services", "school", "telephone", "date",
-                    "group", "session", "start", "reason", "sentence", "raised_at", "title", "answer_by", "referrer"}
+                    "group", "session", "start", "reason", "sentence", "raised_at", "title", "answer_by", "referrer", "dossier",
+                    "police_emergency", "police", "childrens_services_out_of_hours", "why", "task", "owner", "command", "number", "line"}
 
 
 @pytest.mark.parametrize("name", FILLED)

@@ -6,22 +6,23 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import psutil
-from sqlalchemy import func, or_, select
-from sqlalchemy.orm import Session
+from sqlalchemy import or_, select
 
 from cme.records import cases, outbox, reviews
-from cme.records.alarms import clear_alarm, raise_alarm
-from cme.records.history import Stamp, record
-from cme.records.reviews import live_codes
-from cme.records.tables import Action, Alarm, Case, Outbox, Review
+from cme.records.alarms import clear_alarm, open_alarms, raise_alarm
+from cme.records.history import Stamp
+from cme.records.tables import Case, Outbox, Review
 from cme.rules.cases import CaseState
 from cme.steps import contact
+from cme.steps.escalation import escalate
 from cme.steps.notify import notification_key
 from cme.steps.office import Office
-from cme.steps.calls import call, remind
+from cme.steps.task_watch import watch_tasks
 
-# to whom an unanswered question of the safeguarding review goes, in this order; after them operations are alarmed, again and again
-HAND_OVER = ("dsl", "deputy_dsl", "head")
+__all__ = ["Waiting", "cases_to_notify", "dead_workers", "escalate", "move_on", "send_mail", "settle_notified", "uncontacted_cases",
+           "waiting_questions", "watch_tasks", "worker_name"]
+
+OLD = timedelta(minutes=15)
 
 
 def worker_name() -> str:
@@ -53,9 +54,14 @@ def send_mail(office: Office, stamp: Stamp) -> list[outbox.Delivery]:
     found += outbox.expire(office.engine, now=stamp.at)
     found += office.deliver(worker=worker_name(), flow_run_id=stamp.flow_run_id, task_run_id=stamp.task_run_id)
     with office.transaction() as session:
-        for row in outbox.old(session, stamp.at, timedelta(minutes=15)):
+        stuck = outbox.old(session, stamp.at, OLD)
+        for row in stuck:
             raise_alarm(session, f"outbox-old:{row.id}", row.subject_of, f"A message of kind {row.kind!r} has waited more than 15 minutes; "
                         "look at the mail server and at `cme outbox`", stamp)
+        still = {f"outbox-old:{row.id}" for row in stuck}
+        for alarm in open_alarms(session):
+            if alarm.key.startswith("outbox-old:") and alarm.key not in still:
+                clear_alarm(session, alarm.key, stamp, "the message has left, or a person has settled it")
     return found
 
 
@@ -115,67 +121,6 @@ def _back_to_dsl(office: Office, reference: str, stamp: Stamp) -> bool:
                else "the follow-up date has come")
         contact.to_dsl(office, session, case, stamp, why)
         return True
-
-
-def escalate(office: Office, stamp: Stamp) -> list[str]:
-    """Remind, then hand an overdue safeguarding question to the next person, then alarm operations. Time decides nothing.
-
-    The attendance officer's question is not in here: when that is late, the whole case moves on to the DSL (``move_on``).
-    """
-    pause = timedelta(minutes=office.policies.school.overdue_review_reminder_minutes)
-    done = []
-    with office.transaction() as session:
-        due = session.execute(select(Review.id, Case.reference).join(Case, Case.id == Review.case_id)
-                              .where(Review.state == "open", Review.kind == reviews.SAFEGUARDING, Review.due_at <= stamp.at)
-                              .order_by(Review.due_at)).all()
-    for review_id, reference in due:
-        with office.transaction() as session:
-            case = cases.by_reference(session, reference, lock=True)
-            review = session.get_one(Review, review_id, with_for_update=True)
-            if review.state != "open" or (review.escalated_at and review.escalated_at + pause > stamp.at):
-                continue
-            review.escalations += 1
-            review.escalated_at = stamp.at
-            if review.flow_run_id and review.escalations <= len(HAND_OVER):
-                person = HAND_OVER[review.escalations - 1]
-                holders = {code.person for code in live_codes(session, review.id, stamp.at)}
-                record(session, reference, "review.reminded" if person in holders else "review.handed_over", stamp,
-                       "the question is past its due time", {"review": review.id, "to": person, "due": review.due_at.isoformat()})
-                if person in holders:
-                    remind(office, session, case, review, person, stamp)
-                else:
-                    call(office, session, case, review, person, stamp, "review_handover")
-            _alarm(office, session, review, reference, stamp, last=review.escalations >= len(HAND_OVER))
-            done.append(reference)
-    return done
-
-
-def _alarm(office: Office, session: Session, review: Review, reference: str, stamp: Stamp, *, last: bool) -> None:
-    sentence = f"{reference}: a question of kind {review.kind!r} is past its due time and unanswered"
-    raise_alarm(session, f"review:{review.id}", reference, sentence, stamp)
-    if last:
-        for role in ("operations", "head"):
-            office.queue_letter(session, "alarm", to=office.person(role).email, subject_of=reference, stamp=stamp, reference=reference,
-                                dedupe_key=f"alarm:review:{review.id}:{review.escalations}:{role}", sentence=sentence)
-
-
-def watch_tasks(office: Office, stamp: Stamp) -> int:
-    """Alarm for chosen actions past their time, and for approved messages that did not leave; returns how many are new."""
-    new = 0
-    with office.transaction() as session:
-        for action, reference in session.execute(select(Action, Case.reference).join(Case, Case.id == Action.case_id).where(
-                Action.done_at.is_(None), Action.due_at <= stamp.at)).all():
-            new += raise_alarm(session, f"action:{action.id}", reference,
-                               f"{reference}: an action that was decided on is past its time (owner: {action.owner})", stamp)
-        for case in session.scalars(select(Case).where(Case.state == CaseState.NOTIFYING, Case.next_step_due <= stamp.at)):
-            new += raise_alarm(session, f"notifying:{case.id}", case.reference,
-                               f"{case.reference}: the approved message has not been accepted by the mail server yet", stamp)
-        # only where an alarm still stands: the answered questions of the years grow, the open alarms do not
-        standing = select(Alarm.key).join(Review, Alarm.key == func.concat("review:", Review.id)).where(
-            Alarm.cleared_at.is_(None), Review.state != "open")
-        for key in session.scalars(standing).all():
-            clear_alarm(session, key, stamp, "the question was answered")
-    return new
 
 
 def settle_notified(office: Office, stamp: Stamp) -> list[str]:

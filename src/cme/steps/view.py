@@ -31,12 +31,15 @@ WORDS = {
     "notification.rendered": "notification rendered", "mail.queued": "message queued",
     "mail.sent": "message sent", "mail.delayed": "message delayed", "mail.failed": "message refused", "mail.ambiguous": "message uncertain",
     "mail.recovered": "message taken back", "mail.cancelled": "message cancelled", "alarm.raised": "alarm", "alarm.cleared": "alarm cleared",
+    "alarm.called": "operations called", "action.called": "told of a task", "review.codes_ended": "codes and links ended",
+    "people.changed": "people changed",
 }
 # of these the sentence may cross into Prefect: it is made of fixed words, dates and counts, never typed by a person
 OPAQUE_WHY = {"contact.attempted", "contact.incomplete", "contact.outcome", "case.to_dsl", "case.approved", "case.followed_up", "case.closed",
               "case.notified", "case.acknowledged", "case.back_to_dsl", "decision.made", "action.chosen", "review.rung",
               "review.code_issued", "review.answer_refused", "case.urgent", "case.to_second_person", "decision.confirmed",
-              "decision.not_confirmed", "review.hastened", "review.dossier_changed", "review.voided"}
+              "decision.not_confirmed", "review.hastened", "review.dossier_changed", "review.voided", "review.reminded", "review.handed_over",
+              "review.codes_ended", "action.called"}
 
 
 @dataclass(frozen=True)
