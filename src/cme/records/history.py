@@ -6,11 +6,12 @@ database refuses to change them (migrations). Who and when are a pair: a Stamp.
 
 import hashlib
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any
 
-from sqlalchemy import select, text
+from sqlalchemy import insert, select, text
 from sqlalchemy.orm import Session
 
 from cme.records.tables import CaseEvent
@@ -51,15 +52,27 @@ def record(session: Session, subject: str, what: str, stamp: Stamp, why: str = "
 
     ``data`` must be JSON of strings, integers, booleans, None, lists and dicts (no floats: their text may change).
     """
+    return record_each(session, subject, what, stamp, [(why, data or {})])[0]
+
+
+def record_each(session: Session, subject: str, what: str, stamp: Stamp, said: Iterable[tuple[str, dict[str, Any]]]) -> list[int]:
+    """Write one event for each (why, data) in ``said``, one after another in the chain; returns their numbers."""
+    said = list(said)
+    if not said:
+        return []
     lock(session)
     last = session.execute(select(CaseEvent.id, CaseEvent.hash).order_by(CaseEvent.id.desc()).limit(1)).first()
-    event = CaseEvent(id=(last.id if last else 0) + 1, subject=subject, at=stamp.at, who=stamp.who, what=what, why=why,
-                      data=json.loads(json.dumps(data or {}, default=str)), flow_run_id=stamp.flow_run_id,
-                      task_run_id=stamp.task_run_id, previous_hash=last.hash if last else GENESIS, hash="")
-    event.hash = chain_hash(event.previous_hash, content(event))
-    session.add(event)
+    number, previous = (last.id, last.hash) if last else (0, GENESIS)
+    rows = []
+    for number, (why, data) in enumerate(said, number + 1):
+        row = {"id": number, "subject": subject, "at": stamp.at, "who": stamp.who, "what": what, "why": why,
+               "data": json.loads(json.dumps(data, default=str)), "flow_run_id": stamp.flow_run_id, "task_run_id": stamp.task_run_id,
+               "previous_hash": previous}
+        row["hash"] = previous = chain_hash(previous, content(CaseEvent(**row)))
+        rows.append(row)
     session.flush()
-    return event.id
+    session.execute(insert(CaseEvent), rows)
+    return [row["id"] for row in rows]
 
 
 def events(session: Session, subject: str) -> list[CaseEvent]:

@@ -1,8 +1,8 @@
 """Rows that could not be read, each with its reason, until a person has dealt with it."""
 
 import hashlib
-from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -28,28 +28,28 @@ class Refused:
         return hashlib.sha256(f"{self.reason}\n{self.raw}".encode()).hexdigest()
 
 
-def quarantine(session: Session, school: str, source: str, rows: Iterable[Refused], at: datetime) -> int:
-    """Keep the rows; returns how many are new.
+def quarantine(session: Session, source: str, rows: Mapping[str, Sequence[Refused]], at: datetime) -> Counter[str]:
+    """Keep the rows of each school; returns how many of each are new.
 
     A row seen again only has its ``last_seen`` moved, once a day; a row that stands in another line since the file grew is the
     same row.
     """
-    wanted = {(row.place, row.line, row.row_hash): row for row in rows}
+    wanted = {(school, row.place, row.line, row.row_hash): row for school, own in rows.items() for row in own}
     if not wanted:
-        return 0
-    known = {(row.place, row.line, row.row_hash): row for row in session.scalars(
-        select(Quarantine).where(Quarantine.school == school, Quarantine.source == source,
+        return Counter()
+    known = {(row.school, row.place, row.line, row.row_hash): row for row in session.scalars(
+        select(Quarantine).where(Quarantine.school.in_({key[0] for key in wanted}), Quarantine.source == source,
                                  Quarantine.place.in_({row.place for row in wanted.values()})))}
-    gone: dict[tuple[str, str], list[Quarantine]] = defaultdict(list)
+    gone: dict[tuple[str, str, str], list[Quarantine]] = defaultdict(list)
     for key, row in known.items():
         if key not in wanted:
-            gone[row.place, row.row_hash].append(row)
+            gone[row.school, row.place, row.row_hash].append(row)
     new: list[dict[str, object]] = []
     for key, refused in wanted.items():
-        moved = gone[refused.place, refused.row_hash]
+        moved = gone[key[0], refused.place, refused.row_hash]
         seen = known.get(key) or (moved.pop() if moved else None)
         if seen is None:
-            new.append({"school": school, "source": source, "place": refused.place, "line": refused.line,
+            new.append({"school": key[0], "source": source, "place": refused.place, "line": refused.line,
                         "reason": refused.reason,
                         "raw": refused.raw, "row_hash": refused.row_hash, "first_seen": at, "last_seen": at})
             continue
@@ -59,7 +59,7 @@ def quarantine(session: Session, school: str, source: str, rows: Iterable[Refuse
     session.flush()
     if new:
         session.execute(insert(Quarantine), new)
-    return len(new)
+    return Counter(str(row["school"]) for row in new)
 
 
 def quarantined(session: Session, school: str, *, resolved: bool = False) -> Sequence[Quarantine]:

@@ -6,30 +6,53 @@ before it in force, and both are noted beside the mark.
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
+from functools import cached_property
 from typing import Any
 
 from cme.records.pupils import Roll
-from cme.rules.marks import MISSING, UnknownCode
-from cme.sources.source import RegisterDocument, TimeSemantics
+from cme.rules.marks import MISSING, CodeTable, UnknownCode
+from cme.sources.source import Mark, RegisterDocument, TimeSemantics
 
 TAKEN, PARTIAL, NOT_TAKEN = "taken", "partial", "not taken"
 ABSENT_FROM_EXPORT = "not_in_export"
+UNKNOWN = "\0\0"
+
+
+class PupilsInOrder(tuple[int, ...]):
+    """The pupils of a register by number, ascending: what a roster holds. What is derived from them is made once."""
+
+    @cached_property
+    def text(self) -> str:
+        return ",".join(map(str, self))
+
+    @cached_property
+    def hash(self) -> bytes:
+        """SHA-256, by which a roster is found again."""
+        return hashlib.sha256(self.text.encode()).digest()
 
 
 @dataclass(frozen=True)
 class Known:
-    """A stored version, as far as the next one needs it. ``marks`` are two bytes a pupil in the order of ``pupils``."""
+    """The newest stored version of a register, as far as the next one always needs it."""
 
-    pupils: tuple[int, ...]
-    marks: bytes
-    extras: dict[str, Any]
+    version: int
+    roster_hash: bytes
     taken_from: datetime | None
     taken_to: datetime | None
     basis: str
     content_hash: bytes
+
+
+@dataclass(frozen=True)
+class Held:
+    """The marks of a stored version: two bytes a pupil in the order of ``pupils``, and what stands beside them."""
+
+    pupils: tuple[int, ...]
+    marks: bytes
+    extras: dict[str, Any]
 
     def codes(self) -> dict[int, str]:
         return dict(zip(self.pupils, decoded(self.marks), strict=True))
@@ -39,7 +62,7 @@ class Known:
 class Content:
     """The content of a version to be. ``unknown`` lists (source's identifier, raw mark, reason) of marks that are no code."""
 
-    pupils: tuple[int, ...]
+    pupils: PupilsInOrder
     marks: bytes
     extras: dict[str, Any]
     status: str
@@ -47,14 +70,48 @@ class Content:
     taken_to: datetime | None
     basis: str
     taken_by: str
-    unknown: tuple[tuple[str, str, str], ...]
+    unknown: tuple[tuple[str, str, str], ...] = ()
 
     def hash(self) -> bytes:
-        """SHA-256 over everything that a new version would be written for."""
+        """SHA-256 over everything that a new version would be written for, as JSON: the pupils first, then all else."""
         times = [moment.isoformat() if moment else None for moment in (self.taken_from, self.taken_to)]
-        text = json.dumps([self.pupils, self.marks.decode(), self.extras, self.status, *times, self.basis, self.taken_by],
+        text = json.dumps([self.marks.decode(), self.extras, self.status, *times, self.basis, self.taken_by],
                           sort_keys=True, separators=(",", ":"))
-        return hashlib.sha256(text.encode()).digest()
+        return hashlib.sha256(f"[[{self.pupils.text}],{text[1:]}".encode()).digest()
+
+
+@dataclass(frozen=True)
+class Seen:
+    """How and when a source showed a register. ``last_open`` is the last moment at which it showed it not yet taken, where that
+    is known."""
+
+    semantics: TimeSemantics
+    at: datetime
+    last_open: datetime | None
+
+
+class CodesOf(dict[str, str]):
+    """What the raw marks of one day stand for, each looked up once: raw mark to statutory code, in two characters.
+
+    A mark that is no code on that day is given as UNKNOWN, and ``unknown`` says why; ``local`` are a school's own codes.
+    """
+
+    def __init__(self, table: CodeTable, day: date) -> None:
+        super().__init__()
+        self.local: set[str] = set()
+        self.unknown: dict[str, str] = {}
+        self._table, self._day = table, day
+
+    def __missing__(self, raw: str) -> str:
+        try:
+            code = self._table.statutory(raw, self._day)
+            if code not in (raw.strip(), MISSING):
+                self.local.add(raw)
+            self[raw] = code.ljust(2)
+        except UnknownCode as reason:
+            self.unknown[raw] = str(reason)
+            self[raw] = UNKNOWN
+        return self[raw]
 
 
 def encoded(codes: list[str]) -> bytes:
@@ -68,50 +125,65 @@ def decoded(marks: bytes) -> list[str]:
     return [text[at:at + 2].rstrip() for at in range(0, len(text), 2)]
 
 
-def content_of(document: RegisterDocument, before: Known | None, roll: Roll, statutory: Callable[[str], str], *,
-               semantics: TimeSemantics, seen_at: datetime, last_seen_open: datetime | None) -> Content:
-    """The content of ``document`` after ``before``, as seen at ``seen_at``.
+def content_of(document: RegisterDocument, before: Known | None, held: Held | None, roll: Roll, codes_of: CodesOf, seen: Seen) -> Content:
+    """The content of ``document`` after the version ``before``, which holds ``held``, mark by mark.
 
-    ``statutory`` gives the statutory code of a raw mark on the register's day, or raises UnknownCode. ``last_seen_open`` is the
-    last moment at which the source showed this register not yet taken, where that is known.
+    ``roll`` must have been asked for the pupils without a mark (``not_entered``). The content of almost all registers is
+    read quicker by ``register_columns``, which leaves to this function whatever it does not know; both give the same.
     """
     codes: dict[int, str] = {}
     extras: dict[int, dict[str, Any]] = {}
     unknown: list[tuple[str, str, str]] = []
     entered = expected = 0
-    held = before.codes() if before else {}
+    held_codes = held.codes() if held else {}
     for mark in document.marks:
         pupil = roll.ids[mark.pupil]
-        extra: dict[str, Any] = {}
-        try:
-            code = statutory(mark.code)
-            if code != mark.code.strip() and code != MISSING:
-                extra["as_entered"] = mark.code
-        except UnknownCode as reason:
-            unknown.append((mark.pupil, mark.code, str(reason)))
-            code = held.get(pupil, MISSING)
-        if mark.minutes_late is not None:
-            extra["minutes_late"] = mark.minutes_late
-        if mark.note:
-            extra["note"] = mark.note
+        code = codes_of[mark.code].rstrip()
+        if code == UNKNOWN:
+            unknown.append((mark.pupil, mark.code, codes_of.unknown[mark.code]))
+            code = held_codes.get(pupil, MISSING)
         codes[pupil] = code
-        if extra:
+        if extra := beside(mark, codes_of):
             extras[pupil] = extra
-        if code != MISSING or mark.code.strip() not in ("", MISSING):     # a mark that is no code was entered all the same
+        if code != MISSING or is_entered(mark.code):     # a mark that is no code was entered all the same
             entered += 1
             expected += 1
         elif roll.expects(pupil, document.local_date, document.slot):
             expected += 1
-    status = NOT_TAKEN if not entered else TAKEN if entered == expected else PARTIAL
-    if status == TAKEN and not document.complete and document.taken_at is None:
-        status = PARTIAL        # rows were lost, and the source does not say that it is done
-    if before:
-        _keep_missing(codes, extras, held, before.extras)
-    pupils = tuple(sorted(codes))
-    interval = _interval(document.taken_at, status, before, semantics, seen_at, last_seen_open)
+    status = status_of(document, entered, expected)
+    if held:
+        _keep_missing(codes, extras, held_codes, held.extras)
+    pupils = PupilsInOrder(sorted(codes))
     return Content(pupils, encoded([codes[pupil] for pupil in pupils]), {str(pupil): extras[pupil] for pupil in sorted(extras)},
-                   status,
-                   *interval, document.taken_by, tuple(unknown))
+                   status, *interval(document.taken_at, status, before, seen), document.taken_by, tuple(unknown))
+
+
+def is_entered(raw: str) -> bool:
+    return raw.strip() not in ("", MISSING)
+
+
+def not_entered(document: RegisterDocument) -> set[str]:
+    """The source's identifiers of the pupils for whom no mark was entered: with them it matters whether one was expected."""
+    return {mark.pupil for mark in document.marks if not is_entered(mark.code)}
+
+
+def beside(mark: Mark, codes_of: CodesOf) -> dict[str, Any]:
+    """What stands beside a mark: the school's own code as entered, minutes late, a note."""
+    extra: dict[str, Any] = {}
+    if mark.code in codes_of.local:
+        extra["as_entered"] = mark.code
+    if mark.minutes_late is not None:
+        extra["minutes_late"] = mark.minutes_late
+    if mark.note:
+        extra["note"] = mark.note
+    return extra
+
+
+def status_of(document: RegisterDocument, entered: int, expected: int) -> str:
+    """Whether the register was taken, by the number of marks entered and of those expected (those entered included)."""
+    status = NOT_TAKEN if not entered else TAKEN if entered == expected else PARTIAL
+    # rows were lost, and the source does not say that it is done
+    return PARTIAL if status == TAKEN and not document.complete and document.taken_at is None else status
 
 
 def _keep_missing(codes: dict[int, str], extras: dict[int, dict[str, Any]], held: Mapping[int, str],
@@ -122,19 +194,19 @@ def _keep_missing(codes: dict[int, str], extras: dict[int, dict[str, Any]], held
             extras[pupil] = {**before.get(str(pupil), {}), ABSENT_FROM_EXPORT: True}
 
 
-def _interval(taken_at: datetime | None, status: str, before: Known | None, semantics: TimeSemantics, seen_at: datetime,
-              last_seen_open: datetime | None) -> tuple[datetime | None, datetime | None, str]:
+def interval(taken_at: datetime | None, status: str, before: Known | None,
+             seen: Seen) -> tuple[datetime | None, datetime | None, str]:
     """(taken_from, taken_to, basis). What was known once stays known: a correction never makes a register late."""
-    if semantics == TimeSemantics.NONE:
+    if seen.semantics == TimeSemantics.NONE:
         return None, None, "none"
     known = (before.taken_from, before.taken_to, before.basis) if before and before.taken_to else None
-    if taken_at is not None and semantics == TimeSemantics.FIRST_COMPLETED and status != NOT_TAKEN:
+    if taken_at is not None and seen.semantics == TimeSemantics.FIRST_COMPLETED and status != NOT_TAKEN:
         exact = min(taken_at, known[1]) if known and known[1] and known[2] == "first_completed" else taken_at
         return exact, exact, "first_completed"
-    if taken_at is not None and semantics == TimeSemantics.LAST_SAVED and status == TAKEN:
+    if taken_at is not None and seen.semantics == TimeSemantics.LAST_SAVED and status == TAKEN:
         if known and known[1]:
             return known[0], min(taken_at, known[1]), known[2] if known[1] <= taken_at else "last_saved"
-        return last_seen_open, taken_at, "last_saved"
+        return seen.last_open, taken_at, "last_saved"
     if known or status != TAKEN:
         return known or (None, None, "")
-    return last_seen_open, seen_at, "observed"
+    return seen.last_open, seen.at, "observed"

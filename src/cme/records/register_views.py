@@ -1,15 +1,17 @@
 """What the records hold of registers, as known now or as known at a moment of the past."""
 
 from collections import defaultdict
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import Any
 
-from sqlalchemy import Select, and_, select
+from sqlalchemy import Date, Select, Text, and_, select, true
 from sqlalchemy.orm import Session, aliased
 
+from cme.records.arrays import among, rows_of
 from cme.records.pupils import enrolment
-from cme.records.register_content import Known, NOT_TAKEN, decoded
+from cme.records.register_content import NOT_TAKEN, Held, Known, decoded
 from cme.records.tables import ExpectedRegister, Pupil, RegisterVersion, Roster
 from cme.rules.finding import PupilRecord
 from cme.rules.marks import MISSING, SessionMark
@@ -55,7 +57,7 @@ class StoredRegister:
     extras: dict[str, dict[str, object]]
 
 
-def _latest_versions(school: str, start: date, end: date, known_at: datetime | None = None) -> Select[tuple[RegisterVersion]]:
+def _latest_versions(school: Any, start: Any, end: Any, known_at: datetime | None = None) -> Select[tuple[RegisterVersion]]:
     """The newest version of each register from ``start`` to ``end``, as known at ``known_at`` (None: now)."""
     v = RegisterVersion
     newest = (select(v).where(v.school == school, v.local_date.between(start, end))
@@ -64,17 +66,28 @@ def _latest_versions(school: str, start: date, end: date, known_at: datetime | N
     return newest.where(v.seen_at <= known_at) if known_at else newest
 
 
-def latest(session: Session, school: str, start: date, end: date) -> dict[tuple[date, str, str, str], Known]:
-    """The newest version of every register of those days, by (day, kind, slot, group)."""
-    v = aliased(RegisterVersion, _latest_versions(school, start, end).subquery())
-    rows = session.execute(select(v.local_date, v.kind, v.slot, v.group_key, v.roster_id, v.marks, v.extras, v.taken_from,
-                                  v.taken_to, v.basis,
-                                  v.content_hash)).all()
-    rosters = _rosters(session, {row.roster_id for row in rows})
-    return {(row.local_date, row.kind, row.slot, row.group_key): Known(rosters[row.roster_id], bytes(row.marks), row.extras,
-                                                                       row.taken_from,
-                                                                       row.taken_to, row.basis, bytes(row.content_hash))
+def newest(session: Session, windows: Mapping[str, tuple[date, date]]) -> dict[tuple[str, date, str, str, str], Known]:
+    """The newest version of every register of each school in its window of days, by (school, day, kind, slot, group)."""
+    if not windows:
+        return {}
+    first, last = zip(*windows.values(), strict=True)
+    w = rows_of(school=(Text(), list(windows)), first=(Date(), first), last=(Date(), last))
+    one = aliased(RegisterVersion, _latest_versions(w.c.school, w.c.first, w.c.last).lateral())
+    rows = session.execute(select(one.school, one.local_date, one.kind, one.slot, one.group_key, one.id, Roster.hash, one.taken_from,
+                                  one.taken_to, one.basis, one.content_hash)
+                           .select_from(w).join(one, true()).outerjoin(Roster, Roster.id == one.roster_id))
+    return {tuple(row)[:5]: Known(row.id, bytes(row.hash or b""), row.taken_from, row.taken_to, row.basis, bytes(row.content_hash))
             for row in rows}
+
+
+def held(session: Session, versions: Collection[int]) -> dict[int, Held]:
+    """The marks of ``versions``, by their number."""
+    if not versions:
+        return {}
+    rows = session.execute(select(RegisterVersion.id, RegisterVersion.roster_id, RegisterVersion.marks, RegisterVersion.extras)
+                           .where(among(RegisterVersion.id, versions))).all()
+    rosters = _rosters(session, {row.roster_id for row in rows})
+    return {row.id: Held(rosters[row.roster_id], bytes(row.marks), row.extras) for row in rows}
 
 
 def _rosters(session: Session, numbers: Collection[int]) -> dict[int, tuple[int, ...]]:
