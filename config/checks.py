@@ -11,15 +11,16 @@ from cme.rules.marks import MISSING, Category
 # the numbers without which the rules cannot run, by the file that must hold them
 STATUTORY = ("continuous_absence", "persistent_absence", "severe_absence", "sickness_return", "unresolved_n", "ten_sessions",
              "twenty_day_evidence", "register_open", "register_kept")
-SCHOOL = ("cumulative_absence", "rolling_absence", "not_seen", "holiday_sweep", "vulnerable_absence")
+SCHOOL = ("cumulative_absence", "rolling_absence", "not_seen", "holiday_sweep", "rate_sessions", "trend_weeks", "vulnerable_absence")
 UNITS = {"continuous_absence": "school days", "persistent_absence": "percent", "severe_absence": "percent",
          "sickness_return": "school days", "unresolved_n": "school days", "ten_sessions": "sessions",
          "twenty_day_evidence": "school days", "register_open": "minutes", "register_kept": "years",
          "cumulative_absence": "school days", "rolling_absence": "school days", "not_seen": "calendar days",
-         "holiday_sweep": "calendar days", "vulnerable_absence": "sessions"}
+         "holiday_sweep": "calendar days", "rate_sessions": "sessions", "trend_weeks": "school weeks",
+         "vulnerable_absence": "sessions"}
 SECOND_PERSON = ("no referral", "close")
 WINDOWS = {"ten_sessions": "school weeks", "rolling_absence": "school days"}
-WITHOUT_CODES = ("persistent_absence", "severe_absence", "register_open", "register_kept")
+WITHOUT_CODES = ("persistent_absence", "severe_absence", "rate_sessions", "trend_weeks", "register_open", "register_kept")
 
 
 def codes(table: CodesFile | None, school: SchoolFile | None, statutory: StatutoryFile | None,

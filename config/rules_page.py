@@ -15,6 +15,7 @@ from cme.config.policies import Policies, load
 from cme.rules import day_one, overdue_registers, possible_sessions
 from cme.rules.book import Number
 from cme.rules.judge import OPENS_A_CASE, RULES
+from cme.rules.rates import ENOUGH, PERSISTENT, SEVERE, WEEKS
 
 CASES = Path(__file__).parent.parent / "tests" / "rules" / "cases"
 AUTHORITIES = ("birmingham", "hertfordshire", "herefordshire")
@@ -55,7 +56,7 @@ def page() -> str:
         number = NUMBER_OF.get(name, name)
         opens = "Opens a case.\n" if name in OPENS_A_CASE else "Shown, opens no case.\n"
         parts += [f"### {name}\n", f"{meanings[number]}.", opens, _text(sys.modules[rule.__module__]), *_numbers(numbers[number]),
-                  "\nWorked examples:\n", *_examples(name), ""]
+                  *_beside(name, numbers, meanings), "\nWorked examples:\n", *_examples(name), ""]
     parts += ["## The rule of day one\n", f"### {day_one.RULE}\n", f"{meanings[day_one.RULE]}.",
               "Opens a case, and is before the DSL at once; judged whenever registers are read, for children with a flag only.\n",
               _text(day_one), *_numbers(numbers[day_one.RULE]), "\nWorked examples:\n", *_examples(day_one.RULE), ""]
@@ -75,6 +76,15 @@ def _numbers(values: tuple[Number, ...]) -> Iterator[str]:
         window = f" in {n.window} {n.window_unit}" if n.window else ""
         codes = " ".join(f"`{code}`" for code in sorted(n.codes)) or "all"
         yield f"| {n.valid_from} | {n.value} {n.unit}{window} | {codes} | {n.source} | {'yes' if n.confirmed else 'no'} |"
+
+
+def _beside(rule: str, numbers: dict[str, tuple[Number, ...]], meanings: dict[str, str]) -> Iterator[str]:
+    """The numbers that only the reason of a rule uses, where it uses some."""
+    if rule in (PERSISTENT, SEVERE):
+        yield "\nIts reason also uses:\n"
+        for n in (*numbers[ENOUGH], *numbers[WEEKS]):
+            confirmed = "confirmed" if n.confirmed else "not confirmed"
+            yield f"* `{n.name}`, {n.value} {n.unit} from {n.valid_from} ({n.source}; {confirmed}). {meanings[n.name]}."
 
 
 def _read(rule: str) -> list[dict[str, Any]]:

@@ -95,7 +95,7 @@ class Value(Backed):
     """One value of a number, in force from a day on."""
 
     value: Count
-    unit: Literal["school days", "calendar days", "sessions", "percent", "minutes", "years"]
+    unit: Literal["school days", "school weeks", "calendar days", "sessions", "percent", "minutes", "years"]
     valid_from: Day = Field(alias="from")
     codes: tuple[Code, ...] = ()
     window: Count | None = None

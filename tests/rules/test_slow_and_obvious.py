@@ -16,6 +16,8 @@ from cme.rules.book import RuleBook
 from cme.rules.finding import Enrolment, PupilRecord
 from cme.rules.judge import judge
 from cme.rules.marks import SessionMark
+from cme.rules.possible_sessions import attendance
+from cme.rules.rates import trend
 
 MANY = settings(max_examples=int(os.environ.get("CME_HISTORIES", "300")), deadline=None, suppress_health_check=list(HealthCheck))
 
@@ -186,6 +188,18 @@ class Slow:
         since = min(d for d in year if not no or d > no[-1])
         return [(since, self.year, sum(c not in ATTENDED for d in year for c in self.on(d)))]
 
+    def trend(self, weeks: int) -> list[tuple[int, int]]:
+        def monday(day: date) -> date:
+            return day - (day.isoweekday() - 1) * ONE
+        counted = [d for d in self.days if self.on(d)]
+        school = {monday(d) for d in SCHOOL_DAYS + counted if monday(counted[0]) <= monday(d) <= self.as_of}
+        since = sorted(school)[-min(weeks, len(school))]
+        recent, before = [], []
+        for day in counted:
+            if day >= self.year:
+                (recent if day >= since else before).extend(self.on(day))
+        return [(sum(c not in ATTENDED for c in codes), len(codes)) for codes in (recent, before)]
+
     def unresolved(self, needed: int) -> list[tuple]:
         late = []
         for mark in self.roll:
@@ -297,3 +311,13 @@ def test_the_slow_and_obvious_implementation_finds_the_same(book, history, chang
         found.setdefault(f.rule, []).append((f.reached_on, f.episode_start, f.count))
     slow = {rule: results for rule, results in Slow(record, as_of).all(numbers).items() if results}
     assert found == slow
+
+
+@MANY
+@given(history=histories(), weeks=st.integers(1, 8))
+def test_the_slow_and_obvious_trend_is_the_same(book, history, weeks) -> None:
+    record, as_of = history
+    slow, pupil = Slow(record, as_of), attendance(record, as_of, book)
+    if any(slow.on(day) for day in slow.days):
+        seen = trend(pupil, book, weeks)
+        assert [(side.absent, side.possible) for side in (seen.recent, seen.before)] == slow.trend(weeks)

@@ -26,7 +26,7 @@ def ten_sessions(pupil: Attendance, book: RuleBook) -> tuple[Finding, ...]:
     if number is None:
         return ()
     missed = [mark for day in pupil.days for mark in day.sessions if mark.code in number.codes]
-    weeks = _school_weeks(pupil, book) if missed else {}
+    weeks = school_weeks(pupil, book) if missed else {}
     for end, last in enumerate(missed):
         if last.day < pupil.year_start:
             continue
@@ -58,8 +58,11 @@ def ten_sessions(pupil: Attendance, book: RuleBook) -> tuple[Finding, ...]:
     return ()
 
 
-def _school_weeks(pupil: Attendance, book: RuleBook) -> dict[date, int]:
-    """The school weeks from the pupil's first mark to ``as_of`` by their Mondays, numbered from 0."""
+def school_weeks(pupil: Attendance, book: RuleBook) -> dict[date, int]:
+    """The school weeks from that of the pupil's first counted session to that of ``as_of`` by their Mondays, numbered from 0.
+
+    The pupil must have such a session.
+    """
     marked = {monday(day.day) for day in pupil.days if day.sessions}
     weeks: dict[date, int] = {}
     week = min(marked)
