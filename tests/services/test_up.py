@@ -21,6 +21,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 from cme.errors import Misconfigured
 from cme.records.history import Stamp, record, verify
 from cme.services.keeper import marked
+from cme.services.prefect_api import PrefectApi
 from cme.services.prefect_server import without_prefect
 from cme.services.up import House, asyncpg_url
 
@@ -36,18 +37,16 @@ PROGRAM = """
 import json, sys, time
 from datetime import datetime, timezone
 from pathlib import Path
-import httpx
+from cme.services.prefect_api import PrefectApi
 from cme.services.processes import ProcessSpec, stop_on_signals
-from cme.services.prefect_server import without_prefect
 from cme.services.up import House
 with stop_on_signals(), House(Path(sys.argv[1])) as house:
     house.start()
-    api = httpx.Client(base_url=house.api_url)
+    api = PrefectApi(house.api_url)
     house.add(ProcessSpec("runner", "the runner", [sys.executable, sys.argv[2]],
-                          ready=lambda: api.get("/deployments/name/nap/nap").json().get("status") == "READY"))
-    deployment = api.get("/deployments/name/nap/nap").json()["id"]
-    run = api.post(f"/deployments/{deployment}/create_flow_run", json={"state": {"type": "SCHEDULED"}}).json()["id"]
-    while api.get(f"/flow_runs/{run}").json()["state_type"] != "RUNNING":
+                          ready=lambda: api.client.get("/deployments/name/nap/nap").json().get("status") == "READY"))
+    run = api.start("nap", "nap")
+    while api.state(run) != "RUNNING":
         time.sleep(0.2)
     print(json.dumps({"mark": house.mark, "ui": house.ui_url, "run": run}), flush=True)
     house.wait()
@@ -80,6 +79,8 @@ def house(short_home: Path, steps: list[str]) -> Iterator[House]:
 @pytest.fixture(scope="module")
 def api(house: House) -> Iterator[httpx.Client]:
     with httpx.Client(base_url=house.api_url, timeout=30) as client:
+        token = client.get("/csrf-token", params={"client": "a test"}).json()["token"]
+        client.headers.update({"Prefect-Csrf-Client": "a test", "Prefect-Csrf-Token": token})
         yield client
 
 
@@ -151,6 +152,12 @@ def test_another_sites_page_can_neither_read_nor_answer(api: httpx.Client, suspe
     assert api.post(f"/flow_runs/{suspended}/resume", json={}, headers=headers).status_code == 403
     assert api.get(f"/flow_runs/{suspended}", headers=headers).status_code == 403
     assert api.get(f"/flow_runs/{suspended}").json()["state_name"] == "Suspended"
+
+
+def test_a_post_without_the_proof_that_it_comes_from_our_own_pages_is_refused(house: House, suspended: str):
+    refused = httpx.post(f"{house.api_url}/flow_runs/{suspended}/resume", json={})
+    assert refused.status_code == 403 and "CSRF" in refused.text
+    assert PrefectApi(house.api_url).state(suspended) == "PAUSED"
 
 
 def test_the_old_pages_work_without_any_call_to_another_host(house: House, suspended: str, page: Page):
