@@ -68,7 +68,7 @@ def answer(page: Page, decision: str, action: str, reason: str, code: str) -> No
         page.get_by_role("option", name=choice, exact=True).click()
     page.keyboard.press("Escape")
     for _ in range(9):                 # the eight reasons of the procedure, and whether other agencies know the child
-        form.get_by_text("Select", exact=True).first.click()
+        form.get_by_text("Select", exact=True).last.click()        # the list of actions keeps that word
         page.get_by_role("option", name="Unknown", exact=True).click()
     form.locator("textarea").nth(0).fill(reason)
     form.locator("textarea").nth(1).fill(code)
