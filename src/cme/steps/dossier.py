@@ -11,8 +11,10 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from cme import clock
+from cme.records.missing_reports import reports_of, shown
+from cme.config.settings import TITLES
 from cme.records.registers import current_marks
-from cme.records.tables import Action, Case, Confirmation, Contact, ContactAttempt, Decision, Finding, Flag, MissingReport, Pupil
+from cme.records.tables import Action, Case, Confirmation, Contact, ContactAttempt, Decision, Finding, Flag, Pupil
 from cme.steps.office import Office
 
 HOME_VISIT = "Home visit"
@@ -31,7 +33,6 @@ def dossier_of(session: Session, office: Office, case: Case) -> dict[str, Any]:
     flags = session.scalars(select(Flag.flag).where(Flag.pupil_id == pupil.id, Flag.valid_to.is_(None)).order_by(Flag.flag)).all()
     decided = session.execute(select(Decision, Confirmation).outerjoin(Confirmation, Confirmation.decision_id == Decision.id)
                               .where(Decision.case_id == case.id).order_by(Decision.id)).all()
-    reports = session.scalars(select(MissingReport).where(MissingReport.case_id == case.id).order_by(MissingReport.id)).all()
     return {
         "reference": case.reference,
         "urgency": case.urgency,
@@ -55,9 +56,7 @@ def dossier_of(session: Session, office: Office, case: Case) -> dict[str, Any]:
                        "appraisal": d.appraisal, "agencies": d.agencies, "actions": d.actions, "needs_confirmation": d.needs_confirmation,
                        "confirmed": c.confirmed if c else None, "confirmed_by": c.decided_by if c else None,
                        "confirmation_reason": c.reason if c else None} for d, c in decided],
-        "reports": [{"at": r.reported_at.isoformat(), "by": r.reported_by, "last_seen_at": r.last_seen_at.isoformat(),
-                     "last_seen_where": r.last_seen_where, "last_seen_by": r.last_seen_by, "concern": r.concern,
-                     "established": r.established, "established_by": r.established_by} for r in reports],
+        "reports": [shown(report) for report in reports_of(session, case.id)],
         "missing": missing_enquiries(contacts, attempts, actions),
     }
 
@@ -96,7 +95,7 @@ def opaque_summary(dossier: dict[str, Any]) -> str:
         lines.append(f"- Reported missing by a member of staff; concern about safety: {'yes' if report['concern'] else 'no'}; "
                      f"{'the attendance officer has recorded what was established' if report['established'] else 'nothing established yet'}.")
     waiting = [d for d in dossier["decisions"] if d["needs_confirmation"] and d["confirmed"] is None]
-    lines += [f"- Waits for a second person: **{d['outcome']}**, decided by the {d['by'].replace('_', ' ')}." for d in waiting]
+    lines += [f"- Waits for a second person: **{d['outcome']}**, decided by the {TITLES.get(d['by'], 'deputy')}." for d in waiting]
     if dossier["missing"]:
         lines.append(f"- Not on record yet: {', '.join(dossier['missing'])}.")
     return "\n".join(lines)
