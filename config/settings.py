@@ -21,7 +21,7 @@ from cme.config.people_file import PeopleFile, load_people
 from cme.config.policies import ConfigFaults
 from cme.config.sign_in import door_faults
 
-__all__ = ["ROLES", "TITLES", "People", "Person", "Settings", "load_people", "load_settings", "missing_settings", "require_role"]
+__all__ = ["ROLES", "TITLES", "People", "Person", "Settings", "cover_sentences", "load_people", "load_settings", "missing_settings", "require_role"]
 
 
 class Settings(BaseSettings):
@@ -176,3 +176,11 @@ def _second_route(settings: Settings) -> list[str]:
     if settings.environment == "production" and settings.alarm_smtp_host.lower() == settings.smtp_host.lower():
         faults.append("CME_ALARM_SMTP_HOST: the same server as CME_SMTP_HOST is no second route; name one of another provider")
     return faults
+
+
+def cover_sentences(settings: Settings, now: datetime) -> list[str]:
+    """Where the cover calendar leaves nobody on duty from now on, one sentence each. It stops nothing: all are asked then."""
+    try:
+        return [f"{settings.people_file}: {sentence}" for sentence in load_people(settings.people_file).gaps(now)]
+    except ConfigFaults:
+        return []

@@ -12,6 +12,7 @@ from prefect.schedules import Cron, Interval, Schedule
 from cme.flows.check_absence import check_absence
 from cme.flows.confirm_decision import confirm_decision
 from cme.flows.contact_parents import contact_parents
+from cme.flows.needs_a_person import needs_a_person
 from cme.flows.notify_authority import notify_authority
 from cme.flows.oversee import oversee_all
 from cme.flows.review_case import review_case
@@ -56,5 +57,6 @@ TIMETABLE = (
     Line(review_case, ("safeguarding",), 3),
     Line(confirm_decision, ("safeguarding",), 2),
     Line(notify_authority, ("notification",), 1),
+    Line(needs_a_person, ("needs-a-person",), 1),
     Line(oversee_all, ("sweep",), 4, skip_when_busy=True, every=60),
 )

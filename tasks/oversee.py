@@ -3,7 +3,7 @@
 from prefect import get_run_logger
 from prefect.artifacts import create_markdown_artifact, create_table_artifact
 
-from cme.steps import oversee, view
+from cme.steps import alarms, oversee, staff, view
 from cme.tasks.fate import office, stamp, step
 
 
@@ -16,11 +16,14 @@ def move_on() -> list[str]:
     return moved
 
 
-@step("escalate overdue questions")
+@step("escalate what waits")
 def escalate() -> list[str]:
-    """Remind, hand over and alarm for questions past their due time; returns the references."""
+    """Notice staff changes; remind, hand over and call for questions and tasks; returns the references of late questions."""
+    if staff.notice_changes(office(), stamp()):
+        get_run_logger().info("the people file has changed; codes of those who left have ended")
     late = oversee.escalate(office(), stamp())
     oversee.watch_tasks(office(), stamp())
+    alarms.call_about_the_rest(office(), stamp())
     if late:
         get_run_logger().warning("questions past their due time: %s", ", ".join(late))
     return late
@@ -47,7 +50,8 @@ def publish_history(case: str) -> None:
 
 @step("publish the day")
 def publish_day() -> None:
-    """Open cases, alarms and the outbox as tables for operations staff."""
+    """What needs a person now, and open cases, alarms and the outbox as tables, for operations staff."""
+    create_markdown_artifact(key="needs-a-person", markdown=alarms.needs_a_person(office()), description="What needs a person now")
     create_table_artifact(key="open-cases", table=view.open_cases_table(office()), description="Open cases, the longest waiting first")
     create_table_artifact(key="alarms", table=view.alarms_table(office()), description="What a person must look at now")
     create_table_artifact(key="outbox", table=view.outbox_table(office()), description="Messages by kind and state")

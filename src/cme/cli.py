@@ -57,7 +57,7 @@ def up() -> None:
 def check_config() -> None:
     """Say everything that is missing, wrong or unconfirmed in the settings and the policies, by name, with what to do."""
     from cme.config.policies import ConfigFaults, load
-    from cme.config.settings import load_settings, missing_settings
+    from cme.config.settings import cover_sentences, load_settings, missing_settings
     from cme.steps.office import adopt_running_house
 
     adopt_running_house()
@@ -84,6 +84,8 @@ def check_config() -> None:
         from cme import clock
         if late := policies.school.procedure_overdue(clock.today()):
             out.print(f"[yellow]{late}[/]")
+        for sentence in cover_sentences(settings, clock.now()):
+            out.print(f"[yellow]{sentence}[/]")
     if faults:
         raise ConfigFaults(faults)
     out.print("[green]The configuration is complete.[/]")
@@ -181,16 +183,6 @@ def acknowledge(case: str, *, authority_reference: str, by: Annotated[str, Param
 
 
 @app.command
-def done(case: str, action: int, *, outcome: str, by: Annotated[str, Parameter(help="Your role: attendance_officer, dsl, ...")]) -> None:
-    """Record that an action of a case has been taken, and what came of it. `cme show` lists their numbers."""
-    from cme.steps.decisions import finish_action
-
-    with _office() as office:
-        finish_action(office, case, action, outcome, office.stamp(by))
-        out.print(f"{case.upper()}: action {action} is recorded as done.")
-
-
-@app.command
 def outbox(row: str | None = None, *, confirm: Annotated[str, Parameter(help="Reason: an uncertain message did arrive.")] = "",
            resend: Annotated[str, Parameter(help="Reason: send the same bytes again.")] = "",
            retry: Annotated[str, Parameter(help="Reason: a refused message is tried again.")] = "",
@@ -231,6 +223,7 @@ def verify() -> None:
 def main() -> None:
     """The entry point: errors are one sentence and a non-zero exit status."""
     import cme.cli_replay  # noqa: F401  (explain and simulate)
+    import cme.cli_tasks  # noqa: F401  (tasks and done)
     try:
         app()
     except CmeError as error:

@@ -83,15 +83,20 @@ def deliver(engine: Engine, sealer: Sealer, hand_over: HandOver, *, clock: Calla
             task_run_id: str | None = None) -> list[Delivery]:
     """Hand over the rows that are due (of one ``route``, or of all), oldest first, at most ``limit``; return what became of each.
 
+    After two in a row that must wait, the server is left alone until the next call: a dead one holds nobody up.
     ``worker`` names this process and life (a restarted process takes another name). No database session is open while the
     server is talked to. Outcomes are written with their history event; what a person must see raises an alarm.
     ``flow_run_id`` and ``task_run_id`` say where in Prefect this was done.
     """
     run = (flow_run_id, task_run_id)
     done: list[Delivery] = []
-    while len(done) < limit and (claim := _claim(engine, worker, clock(), only, route, lease, run)) is not None:
+    while len(done) < limit and not _server_is_down(done) and (claim := _claim(engine, worker, clock(), only, route, lease, run)) is not None:
         done.append(_hand_over_one(engine, sealer, hand_over, claim, clock))
     return done
+
+
+def _server_is_down(done: list[Delivery]) -> bool:
+    return len(done) > 1 and all(delivery.state == "queued" for delivery in done[-2:])
 
 
 def _claim(engine: Engine, worker: str, now: datetime, only: str | None, route: str | None, lease: timedelta, run: _Run) -> _Claim | None:

@@ -3,11 +3,13 @@
 Time ends no task. Who stands in for an owner that is away is told; the owner stays the owner.
 """
 
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from cme import clock
 from cme.records import cases, reviews
 from cme.records.actions import open_tasks
 from cme.records.alarms import clear_alarm, raise_alarm
@@ -91,3 +93,27 @@ def _tell(office: Office, session: Session, case: Case, action: Action, person: 
                         dedupe_key=f"task:{action.id}:{person}:{action.escalations}:{stamp.at:%Y%m%d%H%M}", reference=case.reference,
                         why=why, task=action.kind, due=office.shown_time(action.due_at), owner=office.settings.people.title(action.owner),
                         command=f'cme done {case.reference} {action.id} --by {person} --outcome "..."', **numbers(office))
+
+
+@dataclass(frozen=True)
+class TaskLine:
+    """One task in the list of `cme tasks`. ``called`` was told of it last; ``result`` is empty while it is open."""
+
+    reference: str
+    number: int
+    kind: str
+    owner: str
+    called: str
+    due: str
+    overdue: bool
+    result: str
+
+
+def task_list(office: Office, *, include_done: bool = False) -> list[TaskLine]:
+    """The tasks, the earliest due first; references only, no names."""
+    now = clock.now()
+    query = select(Action, Case.reference).join(Case, Case.id == Action.case_id).order_by(Action.due_at, Action.id)
+    with office.transaction() as session:
+        rows = session.execute(query if include_done else query.where(Action.done_at.is_(None))).all()
+    return [TaskLine(reference, a.id, a.kind, a.owner.replace("_", " "), a.called.replace("_", " "), f"{clock.local(a.due_at):%a %-d %b %Y %H:%M}",
+                     a.done_at is None and a.due_at <= now, (a.result or "done") if a.done_at else "") for a, reference in rows]
