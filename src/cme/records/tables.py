@@ -7,10 +7,10 @@
 """
 
 from cme.records.base import Base
-from cme.records.case_tables import (Action, Answer, Case, CaseEvent, CaseNumber, Confirmation, ContactAttempt, Decision, DossierShown,
-                                     Finding, MissingReport, ResumeRequest, Review, ReviewCode, ReviewLink)
+from cme.records.case_tables import Action, Case, CaseEvent, CaseNumber, ContactAttempt, Finding, MissingReport
 from cme.records.message_tables import Alarm, Outbox
 from cme.records.register_tables import ExpectedRegister, Pull, Quarantine, RegisterVerdict, RegisterVersion, Roster
+from cme.records.review_tables import Answer, Confirmation, Decision, DossierShown, ResumeRequest, Review, ReviewCode, ReviewLink
 from cme.records.school_tables import Contact, Flag, Pupil, RoleHolder, Staff
 
 __all__ = ["Action", "Alarm", "Answer", "Base", "Case", "CaseEvent", "CaseNumber", "Confirmation", "Contact", "ContactAttempt", "Decision",
