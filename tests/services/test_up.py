@@ -194,6 +194,12 @@ def test_a_second_house_in_the_same_folder_is_refused(house: House, short_home: 
     assert house.mend() == []
 
 
+def test_where_a_proxy_leads_to_the_port_another_program_on_it_is_not_given_the_password(house: House, short_home: Path):
+    port = urlsplit(house.ui_url).port
+    with pytest.raises(Misconfigured, match=f"port {port} is in use by another program"):
+        House(short_home / "third", ui_port=port, fixed_port=True, credentials="admin:a password for tests").start()
+
+
 @pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGKILL], ids=lambda number: number.name)
 def test_when_it_ends_nothing_is_left_and_the_next_start_works(house: House, short_home: Path, tmp_path: Path,
                                                                ending: signal.Signals):

@@ -53,13 +53,13 @@ class House:
         """Bring everything up and wait until it is ready. If a step fails (CmeError), what was started is stopped again."""
         try:
             lock = self._take_the_folder()
+            port = self._port()
             self._progress("Starting the database")
             self.records = self._stack.enter_context(open_records(self._database_url, self.data_dir, migrate=True))
             home = self.records.cluster.home if self.records.cluster else None
             self._supervisor = Supervisor(self.data_dir / "logs", home, held=[lock])
             self._stack.callback(self._supervisor.stop)
             self._progress("Starting Prefect's server")
-            port = self._port()
             prefect_home = self.data_dir / "prefect"
             prefect_home.mkdir(mode=0o700, exist_ok=True)
             self.ui_url = address(self._host, port)
