@@ -11,7 +11,7 @@ from sqlalchemy import or_, select
 from cme.records import cases, outbox, reviews
 from cme.records.alarms import clear_alarm, open_alarms, raise_alarm
 from cme.records.history import Stamp
-from cme.records.tables import Case, Outbox, Review
+from cme.records.tables import Case, Finding, Outbox, Review
 from cme.rules.cases import CaseState
 from cme.steps import contact
 from cme.steps.escalation import escalate
@@ -90,7 +90,10 @@ def uncontacted_cases(office: Office) -> list[str]:
         asked = select(Review.case_id).where(Review.kind == reviews.CONTACT_OUTCOME)
         # a day-one case is before the DSL already; contact goes on beside it
         waits = or_(Case.state == CaseState.PARENT_CONTACT, Case.urgency == reviews.DAY_ONE)
-        return list(session.scalars(select(Case.reference).where(waits, Case.closed_at.is_(None), Case.id.not_in(asked)).order_by(Case.id)))
+        # the letter says what the register shows; about a report alone the attendance officer is asked, who rings
+        shown = or_(Case.origin != cases.REPORT, Case.id.in_(select(Finding.case_id).where(Finding.retracted_at.is_(None))))
+        return list(session.scalars(select(Case.reference).where(waits, shown, Case.closed_at.is_(None), Case.id.not_in(asked))
+                                    .order_by(Case.id)))
 
 
 def cases_to_notify(office: Office) -> list[str]:

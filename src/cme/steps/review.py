@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from cme.records import cases, reviews
 from cme.records.history import Stamp, record
 from cme.records.tables import Answer, Case, ResumeRequest, Review
-from cme.steps import confirm, contact, decisions
+from cme.steps import confirm, contact, decisions, missing_report, staff
 from cme.steps.calls import call, remind
 from cme.steps.changes import changes
 from cme.steps.dossier import dossier_of, opaque_summary
@@ -19,7 +19,8 @@ from cme.steps.office import Office
 
 __all__ = ["KINDS", "Kind", "Rung", "Taken", "call", "remind", "ring", "take_answer"]
 # of an answer what is kept: never the code
-KEPT_KEYS = {"decision", "actions", "agencies", "reason", "outcome", "note", "confirmation", *decisions.REASONS}
+KEPT_KEYS = {"decision", "actions", "agencies", "reason", "outcome", "note", "confirmation", "where", "tried",
+             "known", *decisions.REASONS}
 _SHOWN = re.compile(r"-d(\d+)-[0-9a-f]{8}")       # in the key of a form: which of the review's dossiers stood above it
 
 
@@ -97,6 +98,7 @@ def take_answer(office: Office, reference: str, kind: str, source_key: str, payl
     the facts have changed the answer is kept and the question asks again; what it chose to do today is done all the same.
     """
     at = office.stamp(flow_run_id=flow_run_id, task_run_id=task_run_id)
+    staff.notice_changes(office, at)            # a code ends with the role of whoever held it, not a minute later
     with office.transaction() as session:
         case = cases.by_reference(session, reference, lock=True)
         review = session.scalar(select(Review).where(Review.case_id == case.id, Review.kind == kind).order_by(Review.id.desc())
@@ -165,4 +167,5 @@ KINDS: dict[str, Kind] = {
     reviews.SAFEGUARDING: Kind(decisions.check_answer, decisions.carry_out, fresh=True),
     reviews.CONFIRMATION: Kind(confirm.check, _take_confirmation, fresh=True),
     reviews.CONTACT_OUTCOME: Kind(contact.check, _take_contact_outcome),
+    reviews.MISSING_REPORT: Kind(missing_report.check, missing_report.carry_out),
 }

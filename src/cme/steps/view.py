@@ -27,7 +27,10 @@ WORDS = {
     "case.notified": "notification accepted by the mail server", "case.acknowledged": "acknowledged by the authority",
     "case.back_to_dsl": "back to the DSL", "case.urgent": "day-one matter", "case.to_second_person": "handed to a second person",
     "decision.confirmed": "decision confirmed", "decision.not_confirmed": "decision not confirmed", "review.hastened": "question made urgent",
-    "review.dossier_changed": "facts changed", "dossier.read": "dossier read", "resume.requested": "Resume pressed",
+    "review.dossier_changed": "facts changed", "dossier.read": "dossier read",
+    "report.made": "reported missing by a member of staff", "report.established": "what was established about a report",
+    "report.unanswered": "report not answered in time", "report.unread": "report that names no known child",
+    "police_pack.made": "police report pack made", "resume.requested": "Resume pressed",
     "notification.rendered": "notification rendered", "mail.queued": "message queued",
     "mail.sent": "message sent", "mail.delayed": "message delayed", "mail.failed": "message refused", "mail.ambiguous": "message uncertain",
     "mail.recovered": "message taken back", "mail.cancelled": "message cancelled", "alarm.raised": "alarm", "alarm.cleared": "alarm cleared",
@@ -38,7 +41,8 @@ WORDS = {
 OPAQUE_WHY = {"contact.attempted", "contact.incomplete", "contact.outcome", "case.to_dsl", "case.approved", "case.followed_up", "case.closed",
               "case.notified", "case.acknowledged", "case.back_to_dsl", "decision.made", "action.chosen", "review.rung",
               "review.code_issued", "review.answer_refused", "case.urgent", "case.to_second_person", "decision.confirmed",
-              "decision.not_confirmed", "review.hastened", "review.dossier_changed", "review.voided", "review.reminded", "review.handed_over",
+              "decision.not_confirmed", "review.hastened", "review.dossier_changed", "review.voided",
+              "report.made", "report.established", "report.unanswered", "review.reminded", "review.handed_over",
               "review.codes_ended", "action.called"}
 
 
