@@ -24,7 +24,7 @@ def _moment(value: Any, *, end: bool) -> datetime:
     try:
         read = value if isinstance(value, date) else datetime.fromisoformat(str(value))
     except ValueError:
-        raise ValueError("give a day like 2026-11-02 or a moment like 2026-11-02T13:00") from None
+        raise ValueError(f"{value!r} is no time; give a day like 2026-11-02 or a moment like 2026-11-02T13:00") from None
     if not isinstance(read, datetime) or isinstance(value, str) and len(value) == 10:
         return clock.wall(read + timedelta(days=end), "00:00")
     return read.replace(tzinfo=read.tzinfo or clock.LONDON).astimezone(timezone.utc)
@@ -148,7 +148,7 @@ class People(_Frozen):
 
     @model_validator(mode="after")
     def _whole(self) -> "People":
-        faults = [f"more_deputies, {key}: use small letters, digits and _, and none of the roles' own names"
+        faults = [f"more_deputies: {key!r} is no key for a deputy; use small letters, digits and _, and none of the roles' own names"
                   for key in self.more_deputies if key in NOT_KEYS or not _is_key(key)]
         faults += [f"away, entry {n}: {a.person!r} is nobody in this file; use one of {', '.join(self.keys)}"
                    for n, a in enumerate(self.away, 1) if a.person not in self.keys]
