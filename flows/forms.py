@@ -10,8 +10,8 @@ from enum import Enum
 from prefect.input import RunInput
 from pydantic import Field
 
-from cme.records.reviews import CONFIRMATION, CONTACT_OUTCOME, SAFEGUARDING
-from cme.steps import confirm, contact, decisions
+from cme.records.reviews import CONFIRMATION, CONTACT_OUTCOME, MISSING_REPORT, SAFEGUARDING
+from cme.steps import confirm, contact, decisions, missing_report
 
 CODE = r"^\s*\d{6}\s*$"
 
@@ -20,6 +20,8 @@ ActionChoice = Enum("ActionChoice", {f"A{n}": text for n, text in enumerate(deci
 YesNo = Enum("YesNo", {f"Y{n}": text for n, text in enumerate(decisions.ANSWERS)}, type=str)                # type: ignore[misc]
 Confirm = Enum("Confirm", {f"C{n}": text for n, text in enumerate(confirm.CHOICES)}, type=str)            # type: ignore[misc]
 Outcome = Enum("Outcome", {f"O{n}": text for n, text in enumerate(contact.OUTCOMES)}, type=str)           # type: ignore[misc]
+Established = Enum("Established", {f"E{n}": text for n, text in enumerate(missing_report.ESTABLISHED)}, type=str)  # type: ignore[misc]
+Known = Enum("Known", {key: text for key, text in decisions.REASONS.items()}, type=str)                    # type: ignore[misc]
 
 
 class SafeguardingDecision(RunInput):
@@ -51,7 +53,15 @@ class ContactOutcome(RunInput):
     code: str = Field(title="One-time code from your e-mail", pattern=CODE)
 
 
-FORM = {SAFEGUARDING: SafeguardingDecision, CONFIRMATION: SecondPerson, CONTACT_OUTCOME: ContactOutcome}
+class MissingReportAnswer(RunInput):
+    outcome: Established = Field(title="What is established")  # type: ignore[valid-type]
+    where: str = Field(default="", title="If found: where, and who has seen the child. Do not write the child's name here", max_length=1000)
+    tried: str = Field(title="Whom you tried, how and when. Do not write the child's name here", min_length=3, max_length=2000)
+    known: list[Known] = Field(default=[], title="What you know or suspect of, if any")  # type: ignore[valid-type]
+    code: str = Field(title="One-time code from your e-mail", pattern=CODE)
+
+
+FORM = {SAFEGUARDING: SafeguardingDecision, CONFIRMATION: SecondPerson, CONTACT_OUTCOME: ContactOutcome, MISSING_REPORT: MissingReportAnswer}
 READ = "The dossier (link in your e-mail, or `cme show {reference}` on the school's machine) shows who the child is and everything on record."
 HEADING = {
     SAFEGUARDING: f"### Decision of the designated safeguarding lead\n\n{READ}",
@@ -59,4 +69,6 @@ HEADING = {
                   "back to the designated safeguarding lead.",
     CONTACT_OUTCOME: f"### Outcome of the contact with the parent or carer\n\n{READ} Whatever you record, the case goes on to the "
                      "designated safeguarding lead.",
+    MISSING_REPORT: f"### A child is reported missing: what can be established?\n\n{READ} Ring every person held, now. Whatever you record, the case "
+                    "goes before the designated safeguarding lead: at once, unless the child is found and safe.",
 }

@@ -4,12 +4,12 @@ from prefect import flow, get_run_logger
 
 from cme.flows.names import by_minute
 from cme.flows.notify_authority import notify_authority
-from cme.tasks import bell, call, notify, oversee, timetable
+from cme.tasks import bell, call, day_one, notify, oversee, report, timetable
 
 
 @flow(name="oversee", flow_run_name=by_minute("oversee"), persist_result=False)
 def oversee_all() -> None:
-    """Every minute: move on what has waited its time, bring unanswered questions and tasks to the next person on duty, send mail that
+    """Every minute: look again for day-one absences and for reports whose run was lost, move on what has waited its time, bring unanswered questions and tasks to the next person on duty, send mail that
     is due, ring again where no run rings, finish approved notifications, and publish what needs a person. It decides nothing about
     a child."""
     with timetable.alone("oversee") as first:
@@ -20,16 +20,27 @@ def oversee_all() -> None:
 
 
 def sweep() -> None:
-    """One round. What only needs rows comes first, so that neither the mail server nor Prefect can hold it up."""
-    oversee.move_on()
-    oversee.escalate()
-    notify.send_mail()
-    call.show_calls()
-    notify.settle_notified()
+    """One round. What only needs rows comes first, so that neither the mail server nor Prefect can hold it up. A step that fails holds
+    up no other; it fails the run at the end, so that it is seen."""
+    failed = []
+    for each in (report.unanswered, day_one.raise_absences, oversee.move_on, oversee.escalate, notify.send_mail, call.show_calls,
+                 notify.settle_notified, report.take_lost_reports, begin_contacts, bell.reconcile_bells, finish_notifications, notify.send_mail,
+                 oversee.publish_day):
+        try:
+            each()
+        except Exception as error:
+            failed.append(error)
+    if failed:
+        raise failed[0]
+
+
+def begin_contacts() -> None:
+    """Start the contact of every case that has none yet."""
     for case in oversee.uncontacted_cases():
         bell.start_contact(case)
-    bell.reconcile_bells()
+
+
+def finish_notifications() -> None:
+    """Carry every approved notification to its end."""
     for case in oversee.cases_to_notify():
         notify_authority(case)
-    notify.send_mail()
-    oversee.publish_day()

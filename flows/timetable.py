@@ -9,12 +9,14 @@ from prefect.client.schemas.objects import ConcurrencyLimitConfig, ConcurrencyLi
 from prefect.deployments.runner import EntrypointType, RunnerDeployment
 from prefect.schedules import Cron, Interval, Schedule
 
+from cme.flows.ask_attendance_officer import ask_attendance_officer
 from cme.flows.check_absence import check_absence
 from cme.flows.confirm_decision import confirm_decision
 from cme.flows.contact_parents import contact_parents
 from cme.flows.needs_a_person import needs_a_person
 from cme.flows.notify_authority import notify_authority
 from cme.flows.oversee import oversee_all
+from cme.flows.report_missing import report_missing
 from cme.flows.review_case import review_case
 from cme.flows.watch_registers import watch_registers
 
@@ -54,6 +56,8 @@ TIMETABLE = (
     Line(watch_registers, ("registers",), 2, skip_when_busy=True, cron="*/5 8-16 * * 1-5"),
     Line(check_absence, ("absence",), 1, cron="25 9,13 * * 1-5"),
     Line(contact_parents, ("contact",), 3),
+    Line(report_missing, ("report",), 3),
+    Line(ask_attendance_officer, ("report",), 3),
     Line(review_case, ("safeguarding",), 3),
     Line(confirm_decision, ("safeguarding",), 2),
     Line(notify_authority, ("notification",), 1),

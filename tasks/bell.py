@@ -18,12 +18,13 @@ from prefect.exceptions import ObjectNotFound
 from prefect.states import Cancelled, Crashed
 from prefect.types._datetime import now
 
-from cme.records.reviews import CONFIRMATION, CONTACT_OUTCOME, SAFEGUARDING
+from cme.records.reviews import CONFIRMATION, CONTACT_OUTCOME, MISSING_REPORT, SAFEGUARDING
 from cme.steps import oversee, review, urgent
 from cme.tasks.fate import office, run_id, stamp, step
 
-FLOW = {CONTACT_OUTCOME: "contact-parents", SAFEGUARDING: "review-case", CONFIRMATION: "confirm-decision"}
-RUN_NAME = {CONTACT_OUTCOME: "contact", SAFEGUARDING: "review", CONFIRMATION: "confirm"}
+FLOW = {CONTACT_OUTCOME: "contact-parents", SAFEGUARDING: "review-case", CONFIRMATION: "confirm-decision",
+        MISSING_REPORT: "ask-attendance-officer"}
+RUN_NAME = {CONTACT_OUTCOME: "contact", SAFEGUARDING: "review", CONFIRMATION: "confirm", MISSING_REPORT: "report"}
 TERMINAL = {StateType.COMPLETED, StateType.FAILED, StateType.CRASHED, StateType.CANCELLED}
 STALLED = timedelta(minutes=3)      # a bell works for seconds; one "running" for minutes has lost its process
 UNRESUMABLE = timedelta(minutes=1)  # Prefect saves the form after the state; a crash between leaves a run nobody can resume

@@ -77,9 +77,13 @@ def add_late_register(folder: Path | str, calendar: SchoolCalendar, *, day: date
 def _school(calendar: SchoolCalendar, day: date, seed: int) -> _School:
     days = list(calendar.school_days(min(FIRST_DAY, day - timedelta(days=300)), day))
     made = children(Random(f"{seed} people"), calendar, days[0], day)
-    return _School(days, made, {child.mis_id: year_of(child, _story(n, child, calendar, days, seed), calendar, days,
-                                                      Random(f"{seed} {child.mis_id}"))
-                                for n, child in enumerate(made)})
+    marks = {child.mis_id: year_of(child, _story(n, child, calendar, days, seed), calendar, days, Random(f"{seed} {child.mis_id}"))
+             for n, child in enumerate(made)}
+    for child in made:
+        # who is away without a known reason at the end holds no flag of day one: the day tells of thresholds, not of a concern
+        if any((entry := marks[child.mis_id].get((last, session))) and entry.code in ("N", "O") for last in days[-2:] for session in SESSIONS):
+            child.flags = tuple(flag for flag in child.flags if flag in ("EHCP", "young carer"))
+    return _School(days, made, marks)
 
 
 def _story(number: int, child: Child, calendar: SchoolCalendar, days: list[date], seed: int) -> Story:

@@ -19,7 +19,7 @@ from cme.errors import BadInput
 from cme.records import cases, reviews
 from cme.records.history import Stamp, record
 from cme.records.missing_reports import ESTABLISHED, FOUND, NOT_ESTABLISHED, NOT_KNOWN, reports_of, still_missing
-from cme.records.tables import Case, CaseEvent, ContactAttempt, Decision, MissingReport, Pupil, Review
+from cme.records.tables import Case, CaseEvent, ContactAttempt, Decision, MissingReport, Pupil, Quarantine, Review
 from cme.rules.cases import CaseState
 from cme.rules.reasons import REASONS
 from cme.steps import contact, duty, unread_report, urgent
@@ -28,7 +28,7 @@ from cme.steps.dossier import dossier_of
 from cme.steps.office import Office
 from cme.steps.report_form import read
 
-__all__ = ["ESTABLISHED", "FOUND", "NOT_ESTABLISHED", "NOT_KNOWN", "Received", "carry_out", "check", "receive", "record_found", "still_missing",
+__all__ = ["ESTABLISHED", "FOUND", "NOT_ESTABLISHED", "NOT_KNOWN", "Received", "carry_out", "check", "not_kept", "receive", "record_found", "still_missing",
            "unanswered"]
 
 WHY = "a member of staff reported that the child may have run away or gone missing"
@@ -79,6 +79,14 @@ def _receive(office: Office, given: Any, source_key: str, stamp: Stamp) -> Recei
         if said.concern:
             urgent.to_dsl_now(office, session, case, stamp, CONCERN)
         return Received(case.reference, _taken(office, case.reference, said.concern, stamp))
+
+
+def not_kept(office: Office, source_keys: list[str]) -> list[str]:
+    """Which of the runs or commands named by ``source_keys`` have left no report in the records, in their order."""
+    with office.transaction() as session:
+        kept = {*session.scalars(select(MissingReport.source_key).where(MissingReport.source_key.in_(source_keys))),
+                *session.scalars(select(Quarantine.place).where(Quarantine.source == unread_report.SOURCE, Quarantine.place.in_(source_keys)))}
+    return [key for key in source_keys if key not in kept]
 
 
 def _open(office: Office, session: Session, pupil_id: int, stamp: Stamp) -> Case:
