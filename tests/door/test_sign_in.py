@@ -43,7 +43,8 @@ def test_two_names_are_no_name() -> None:
 
 
 @pytest.mark.parametrize(("sent", "kept"), [(b"  dsl@school.example ", "dsl@school.example"), ("Zoë".encode(), "Zoë"), (b"", ""),
-                                            (b"two\nlines", ""), (b"x" * 500, "x" * 200)])
+                                            (b"two\nlines", ""), (b"x" * 500, "x" * 200),
+                                            (b"{http.reverse_proxy.header.X-Auth-Request-Email}", "")])
 def test_a_name_is_kept_as_one_short_line(sent: bytes, kept: str) -> None:
     assert SignIn(OPENS, USER_HEADER).user([RIGHT, (NAMED[0], sent)]) == kept
 

@@ -44,7 +44,8 @@ class SignIn:
             return ""
         named = [value for name, value in headers if name.lower() == self.user_header.lower().encode()]
         text = named[0].decode("utf-8", "replace").strip() if len(named) == 1 else ""
-        return text[:LONGEST_NAME] if text.isprintable() else ""
+        # Caddy sends the placeholder itself where the sign-in has named nobody
+        return text[:LONGEST_NAME] if text.isprintable() and "{" not in text else ""
 
     def _has_password(self, headers: Headers) -> bool:
         given = [value for name, value in headers if name.lower() == b"authorization"]

@@ -150,7 +150,10 @@ class Demo:
             lines += [f"You are the DSL. Open the inbox, read the mail about {paused[0]}, follow its link, press the three dots at the",
                       "top right and Resume, decide, and enter the code. The local authority's mail then arrives in the same inbox.", "",
                       f"In another terminal:  {cme} show {paused[0]}   or   history {paused[0]}, cases, --help", ""]
-        lines.append("Ctrl-C stops everything and leaves nothing behind.")
+        lines += ["Nobody has to sign in here: the demo can be reached from this machine only, and all its children are made up."
+                  if not self.registers else "Nobody has to sign in here: the demo can be reached from this machine only.",
+                  "`cme up` asks for a password, or for the school's own sign-in.", "",
+                  "Ctrl-C stops everything and leaves nothing behind."]
         self.out.print("\n".join(lines))
         return page
 
