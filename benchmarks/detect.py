@@ -15,14 +15,14 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import school_year
-from arrays import Answers, by_kernel, by_numpy, empty_answers
+from arrays import AT_ONCE, CORES, Answers, by_kernel, by_numpy, empty_answers
 from rows import Duck, Polars, Postgres
 from school_year import NEVER, SchoolYear
 from sqlalchemy import create_engine
@@ -31,7 +31,8 @@ from stored import keep, private_cluster, records, schools_of
 
 from cme.records.population import candidates, populations
 from cme.rules.finding import Enrolment
-from cme.rules.screen import screen
+from cme.rules.on_roll import OnRoll
+from cme.rules.screen import Screening, screen
 
 ANCHOR = "duckdb day"
 
@@ -46,8 +47,15 @@ def kernel_memory(year: SchoolYear, folder: Path, url: str) -> Callable[[], Any]
 
 
 def screen_memory(year: SchoolYear, folder: Path, url: str) -> Callable[[], Any]:
-    enrolments = [Enrolment(school_year.FIRST)] * year.pupils
-    return lambda: {"screened": screen(year.marks, year.days, enrolments, year.days[-1], year.book)}
+    on_roll = OnRoll.of_enrolments([Enrolment(school_year.FIRST)] * year.pupils)
+    parts = [slice(first, first + AT_ONCE) for first in range(0, year.pupils, AT_ONCE)]
+
+    def run() -> dict[str, Any]:
+        with ThreadPoolExecutor(CORES) as cores:
+            found = cores.map(lambda part: screen(year.marks[:, :, part], year.days, on_roll.of(part), year.days[-1], year.book), parts)
+            return {"screened": np.concatenate(list(found))}
+
+    return run
 
 
 def screen_database(year: SchoolYear, folder: Path, url: str) -> Callable[[], Any]:
@@ -67,11 +75,12 @@ def _database(judge: Callable[[Any, SchoolYear], Answers], year: SchoolYear, url
     engine, schools = create_engine(url), schools_of(year.pupils)
 
     def run() -> Answers:
-        answers = empty_answers(year.pupils)
+        answers, screening = empty_answers(year.pupils), Screening(year.book, year.days[-1])
         with Session(engine) as session:
-            for part in populations(session, schools, year.days[-1], school_year.FIRST, year.book):
-                assert list(part.days) == year.days and not part.disputed.any()
-                for name, found in judge(part.marks, year).items():
+            for part in populations(session, schools, year.days[-1], school_year.FIRST):
+                days, marks = part.laid_out(screening, np.arange(len(part.pupils)), year.days[0], year.days[-1])
+                assert days == year.days
+                for name, found in judge(marks, year).items():
                     answers[name][part.pupils - 1] = found
         return answers
 
@@ -84,7 +93,7 @@ def numpy_database(year: SchoolYear, folder: Path, url: str) -> Callable[[], Any
 
 def kernel_database(year: SchoolYear, folder: Path, url: str) -> Callable[[], Any]:
     by_kernel(np.zeros((1, 2, 3), dtype=np.uint8), year)
-    return _database(lambda marks, of: by_kernel(np.ascontiguousarray(marks), of), year, url)
+    return _database(by_kernel, year, url)
 
 
 def duckdb_day(year: SchoolYear, folder: Path, url: str) -> Callable[[], Any]:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from cme.config.policies import load
 from cme.rules.book import RuleBook
 from cme.rules.marks import Category
-from cme.rules.screen import Legend
+from cme.rules.numbered_marks import Legend
 
 FIRST, LAST = date(2025, 9, 1), date(2026, 8, 31)
 PUPILS_A_SCHOOL = 1000

@@ -14,11 +14,12 @@ from cme.clock import wall
 from cme.config.policies import load
 from cme.records import population, registers
 from cme.records.history import Stamp
-from cme.records.population import candidates, populations, pupils_on_roll
+from cme.records.population import Population, candidates, populations, pupils_on_roll
 from cme.records.tables import Pupil as PupilRow
 from cme.rules.book import RuleBook
 from cme.rules.judge import judge
-from cme.rules.screen import SESSIONS, Legend
+from cme.rules.numbered_marks import Legend
+from cme.rules.screen import SESSIONS, Screening
 from cme.sources import demo_school
 from cme.sources.demo_school import DEMO_DAY
 from cme.sources.files import CsvFolder
@@ -51,6 +52,23 @@ def register(day: date, slot: str, group: str, marks: dict[str, str]) -> Registe
 
 def absent(pupil: str, group: str, days: Sequence[date], code: str = "N") -> list[RegisterDocument]:
     return [register(day, slot, group, {pupil: code}) for day in days for slot in SESSIONS]
+
+
+def laid_out(part: Population, until: date = AS_OF) -> tuple[list[date], list[list[list[str]]]]:
+    """The days, and the codes of (day, session, pupil)."""
+    screening = Screening(BOOK, AS_OF)
+    days, marks = part.laid_out(screening, np.arange(len(part.pupils)), START, until)
+    return days, np.array([*screening.legend.codes, "either"])[marks].tolist()
+
+
+def disputed_in(part: Population) -> set[int]:
+    """In whom two registers of one session differ, one of them counting: found mark by mark."""
+    seen: dict[tuple[int, int], set[str]] = {}
+    for sheet in part.sheets:
+        for session_number, marks in zip(sheet.sessions.tolist(), sheet.marks, strict=True):
+            for pupil, code in zip(sheet.pupils.tolist(), Legend.of(BOOK.codes).numbers(marks.tobytes()).tolist(), strict=True):
+                seen.setdefault((pupil, session_number), set()).add(code)
+    return {pupil for (pupil, _), codes in seen.items() if len(codes - {0}) > 1}
 
 
 # --- random schools ---------------------------------------------------------------------------------------------------
@@ -92,8 +110,7 @@ def test_nobody_whom_the_rules_find_is_left_out_of_a_random_school(session: Sess
             for known_at in (None, MORNING - timedelta(hours=1)):
                 named = set(candidates(session, [SCHOOL], as_of, START, book, known_at))
                 found = set(found_by_the_rules(session, book, as_of, known_at))
-                disputed = {int(n) for part in populations(session, [SCHOOL], as_of, START, book, known_at)
-                            for n in part.pupils[part.disputed]}
+                disputed = {n for part in populations(session, [SCHOOL], as_of, START, known_at) for n in disputed_in(part)}
                 assert found <= named, (as_of, known_at)
                 assert named - found <= disputed, "beside those whose registers disagree, nobody is named in vain"
     assert found_by_the_rules(session, EASY), "a school in which nobody is found would prove nothing"
@@ -114,20 +131,24 @@ def test_the_array_holds_the_newest_marks_in_their_place(session: Session) -> No
     monday, tuesday = date(2026, 11, 16), date(2026, 11, 17)
     store(session, [register(monday, "AM", "A", {"1": "/", "2": "N"}), register(tuesday, "PM", "B", {"3": "\\", "2": "-"})])
     store(session, [register(monday, "AM", "A", {"1": "L", "2": "N"})], when=MORNING + timedelta(hours=1))
-    [part] = populations(session, [SCHOOL], AS_OF, START, BOOK)
-    codes = np.array(Legend.of(BOOK.codes).codes)[part.marks]
-    assert part.days == (monday, tuesday) and part.pupils.tolist() == sorted(session.scalars(select(PupilRow.id)))
-    assert codes.tolist() == [[["L", "N", "-"], ["-", "-", "-"]], [["-", "-", "-"], ["-", "-", "\\"]]]
-    [then] = populations(session, [SCHOOL], AS_OF, START, BOOK, MORNING)
-    assert np.array(Legend.of(BOOK.codes).codes)[then.marks][0, 0].tolist() == ["/", "N", "-"]
+    [part] = populations(session, [SCHOOL], AS_OF, START)
+    assert part.pupils.tolist() == sorted(session.scalars(select(PupilRow.id)))
+    assert laid_out(part) == ([monday, tuesday], [[["L", "N", "-"], ["-", "-", "-"]], [["-", "-", "-"], ["-", "-", "\\"]]])
+    assert laid_out(part, monday) == ([monday], [[["L", "N", "-"], ["-", "-", "-"]]])
+    [then] = populations(session, [SCHOOL], AS_OF, START, MORNING)
+    assert laid_out(then)[1][0][0] == ["/", "N", "-"]
 
 
 def test_lessons_and_other_days_are_no_part_of_the_array(session: Session) -> None:
     store(session, [RegisterDocument(AS_OF, "lesson", "P1", "A", (Mark("1", "N"),)), register(AS_OF + timedelta(days=1), "AM", "A", {"1": "N"}),
                     register(START - timedelta(days=1), "AM", "A", {"1": "N"})])
-    [part] = populations(session, [SCHOOL], AS_OF, START, BOOK)
-    assert part.days == () and part.marks.shape == (0, 2, 1)
+    [part] = populations(session, [SCHOOL], AS_OF, START)
+    assert laid_out(part) == ([], []) and len(part.pupils) == 1
     assert candidates(session, [SCHOOL], AS_OF, START, BOOK) == []
+
+
+def test_a_school_of_which_nothing_is_known_has_no_candidates(session: Session) -> None:
+    assert candidates(session, [SCHOOL], AS_OF, START, BOOK) == [] == list(populations(session, [SCHOOL], AS_OF, START))
 
 
 def test_an_entered_mark_beats_one_not_entered_in_whatever_order_the_groups_come(session: Session) -> None:
@@ -138,19 +159,40 @@ def test_an_entered_mark_beats_one_not_entered_in_whatever_order_the_groups_come
 
 
 def test_a_pupil_whose_two_registers_disagree_is_named_and_left_to_the_rules(session: Session) -> None:
-    store(session, [*absent("1", "A", DAYS[-3:], "N"), *absent("1", "B", DAYS[-3:], "/"), *absent("2", "A", DAYS[-4:-3], "N")])
+    store(session, [*absent("1", "A", DAYS[-10:], "N"), *absent("1", "B", DAYS[-10:], "/"), *absent("2", "A", DAYS[-11:-10], "N")])
     numbers = {row.mis_id: row.id for row in session.scalars(select(PupilRow))}
     assert candidates(session, [SCHOOL], AS_OF, START, BOOK) == [numbers["1"]]
     assert found_by_the_rules(session, BOOK) == []
 
 
+@pytest.mark.parametrize(("one", "other", "taken"), [
+    ("N", "/", "either"), ("/", "N", "either"), ("N", "I", "either"), ("N", "O", "either"), ("D", "/", "D"), ("/", "X", "X"), ("I", "/", "I"),
+    ("-", "/", "/"), ("N", "-", "N"), ("D", "G", "either"), ("X", "I", "X")])
+def test_of_two_marks_of_a_session_the_one_with_which_more_is_found_is_taken(session: Session, one: str, other: str, taken: str) -> None:
+    store(session, [register(AS_OF, "AM", "A", {"1": one}), register(AS_OF, "AM", "B", {"1": other, "2": "/"})])
+    [part] = populations(session, [SCHOOL], AS_OF, START)
+    assert laid_out(part)[1][0][0][0] == taken
+
+
+def test_a_third_register_does_not_settle_what_two_others_left_open(session: Session) -> None:
+    store(session, [register(AS_OF, "AM", group, {"1": code, f"only in {group}": "/"}) for group, code in zip("ABC", "/N/", strict=True)])
+    [part] = populations(session, [SCHOOL], AS_OF, START)
+    assert laid_out(part)[1][0][0][0] == "either"
+
+
 def test_two_groups_with_the_same_pupils_in_one_session_are_told_apart(session: Session) -> None:
     store(session, [*absent("1", "A", DAYS[-10:], "N"), *absent("1", "B", DAYS[-10:], "-")])
-    [part] = populations(session, [SCHOOL], AS_OF, START, BOOK)
-    assert not part.disputed.any() and len(candidates(session, [SCHOOL], AS_OF, START, BOOK)) == 1
+    assert len(candidates(session, [SCHOOL], AS_OF, START, BOOK)) == 1
     store(session, absent("1", "B", DAYS[-1:], "/"), when=MORNING + timedelta(hours=1))
-    [part] = populations(session, [SCHOOL], AS_OF, START, BOOK)
-    assert part.disputed.all()
+    [part] = populations(session, [SCHOOL], AS_OF, START)
+    assert laid_out(part)[1][-1] == [["either"], ["either"]]
+
+
+def test_a_group_whose_pupils_changed_counts_once_with_those_of_its_newest_version(session: Session) -> None:
+    store(session, [register(AS_OF, "AM", "A", {"1": "N"})])
+    store(session, [register(AS_OF, "AM", "A", {"1": "/", "2": "N"})], when=MORNING + timedelta(hours=1))
+    [part] = populations(session, [SCHOOL], AS_OF, START)
+    assert laid_out(part)[1][0][0] == ["/", "N"]
 
 
 # --- who is looked at ---------------------------------------------------------------------------------------------------
@@ -172,7 +214,7 @@ def test_several_schools_give_the_same_candidates_together_as_one_by_one(session
     alone = sorted(n for school in schools for n in candidates(session, [school], AS_OF, START, EASY))
     assert alone and candidates(session, schools, AS_OF, START, EASY) == alone
     monkeypatch.setattr(population, "_AT_ONCE", 20)
-    assert len(list(populations(session, schools, AS_OF, START, EASY))) == 3
+    assert len(list(populations(session, schools, AS_OF, START))) == 3
     assert candidates(session, schools, AS_OF, START, EASY) == alone and candidates(session, [], AS_OF, START, EASY) == []
 
 

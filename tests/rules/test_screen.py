@@ -10,7 +10,10 @@ from hypothesis import strategies as st
 from cme.rules.finding import Enrolment, PupilRecord
 from cme.rules.judge import judge
 from cme.rules.marks import SessionMark
-from cme.rules.screen import SESSIONS, Legend, screen
+from cme.rules.numbered_marks import Legend
+from cme.rules.on_roll import OnRoll
+from cme.rules.screen import SESSIONS
+from cme.rules.screen import screen as screen_of
 
 MANY = settings(
     max_examples=int(os.environ.get("CME_HISTORIES", "300")) // 3, deadline=None, suppress_health_check=list(HealthCheck)
@@ -19,6 +22,12 @@ ENROLMENTS = (Enrolment(date(2024, 1, 1)), Enrolment(date(2024, 1, 1), left=date
               Enrolment(date(2024, 1, 1), born=date(2010, 5, 1)), Enrolment(date(2024, 1, 1), born=date(2021, 6, 1)),
               Enrolment(date(2024, 1, 1), left=date(2026, 9, 1)), Enrolment(date(2024, 1, 1), left=date(2026, 8, 31)),
               Enrolment(date(2024, 1, 1), expected=frozenset((weekday, "AM") for weekday in range(1, 6))))
+
+
+def screen(marks, days, enrolments, as_of, book):
+    return screen_of(marks, days, OnRoll.of_enrolments(enrolments), as_of, book)
+
+
 EDGES = (date(2024, 8, 19), date(2026, 9, 1))           # where codes begin and end, and where a school year does
 
 

@@ -1,11 +1,11 @@
-"""Read long byte strings and arrays from PostgreSQL as they are (COPY in its binary format), several times faster than as text.
+"""Read numbers, byte strings and arrays from PostgreSQL as they are (COPY in its binary format), several times faster than as text.
 
 Source: PostgreSQL's documentation, COPY, "Binary Format": a head of 19 bytes, then each row as a count of fields and, for each
-field, its length (-1: null) and its bytes; a count of -1 ends it. Numbers are big-endian.
+field, its length (-1: null) and its bytes; a count of -1 ends it. Numbers are big-endian. And "COPY Operations" of its protocol:
+the server sends one message for each row.
 """
 
-import io
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from struct import Struct
 from typing import Any
 
@@ -16,32 +16,34 @@ _HEAD = 19
 _COUNT, _LENGTH = Struct(">h"), Struct(">i")
 
 
-def binary_rows(session: Session, query: Select[Any], each: Sequence[Mapping[str, Any]] = ({},)) -> Iterator[tuple[bytes, ...]]:
-    """The rows of ``query`` in the session's transaction, each field as the bytes that PostgreSQL sends; empty for null.
+class _Received(list[bytes]):
+    """Takes what the driver hands over, message by message."""
 
-    ``each`` holds the parameters to ask with, time after time; the query is put into words only once.
-    """
+    write = list[bytes].append
+
+
+def rows_as_sent(session: Session, query: Select[Any]) -> list[bytes]:
+    """The rows of ``query`` in the session's transaction, each as PostgreSQL sends it: the count of its fields, then length and
+    bytes of each. Where all fields but the last have a fixed length, they can be read as one record."""
     session.flush()
     connection = session.connection()
     compiled = query.compile(dialect=connection.dialect, compile_kwargs={"render_postcompile": True})
-    asked = str(compiled)
+    received = _Received()
     driver: Any = connection.connection.driver_connection
-    for parameters in each:
-        received = io.BytesIO()
-        with driver.cursor() as cursor:
-            statement = cursor.mogrify(asked, {**compiled.params, **parameters}).decode()
-            cursor.copy_expert(f"COPY ({statement}) TO STDOUT (FORMAT binary)", received)
-        yield from _fields(received.getvalue())
+    with driver.cursor() as cursor:
+        statement = cursor.mogrify(str(compiled), compiled.params).decode()
+        cursor.copy_expert(f"COPY ({statement}) TO STDOUT (FORMAT binary)", received)
+    received[0] = received[0][_HEAD:]
+    return [row for row in received if len(row) > _COUNT.size]         # not the end, and not a head that came alone
 
 
-def _fields(data: bytes) -> Iterator[tuple[bytes, ...]]:
-    at = _HEAD
-    while (count := _COUNT.unpack_from(data, at)[0]) >= 0:
-        at += _COUNT.size
-        row = []
-        for _ in range(count):
-            length = max(_LENGTH.unpack_from(data, at)[0], 0)
+def binary_rows(session: Session, query: Select[Any]) -> Iterator[tuple[bytes, ...]]:
+    """The rows of ``query`` in the session's transaction, each field as the bytes that PostgreSQL sends; empty for null."""
+    for row in rows_as_sent(session, query):
+        at, fields = _COUNT.size, []
+        while at < len(row):
+            length = max(_LENGTH.unpack_from(row, at)[0], 0)
             at += _LENGTH.size
-            row.append(data[at:at + length])
+            fields.append(row[at:at + length])
             at += length
-        yield tuple(row)
+        yield tuple(fields)

@@ -1,187 +1,201 @@
 """The population as numbers, straight from the register versions: which pupils may have a finding that opens a case.
 
-No Python object is made for a mark: the newest versions come as bytes, roster by roster, and are laid into one array of session
-by pupil, which ``cme.rules.screen`` reads. Only the pupils named here need be loaded and judged by the readable rules. Where two
-registers of one session disagree about a pupil, the pupil is named without asking further: the rules decide.
+The registers come as sheets (``sheets``). What counts in them is counted first, and only the marks of those who have enough of it
+are laid into an array of session by pupil, which ``cme.rules.screen`` reads. Only the pupils named here need be loaded and judged
+by the readable rules. Where two registers of one session disagree about a pupil, the mark with which more is found is taken, and
+the rules decide.
+
+Where the screen of a school was kept at an earlier day (``kept_screens``), it goes on from there; the answer is the same.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from functools import cache
-from itertools import repeat
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import Integer, LargeBinary, Select, and_, bindparam, case, cast, func, literal, or_, select
-from sqlalchemy.orm import Session, aliased
-from sqlalchemy.sql.elements import ColumnElement
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
 
-from cme.records.binary_rows import binary_rows
-from cme.records.pupils import expected_sessions
-from cme.records.tables import Pupil, RegisterVersion, Roster
+from cme.records.enrolments import Enrolled, enrolled, on_roll_between, together
+from cme.records.kept_screens import Keeper, KeptScreen
+from cme.records.sheets import Numbers, Sheet, sheets
+from cme.records.tables import Pupil
 from cme.rules.book import RuleBook
-from cme.rules.finding import Enrolment
-from cme.rules.possible_sessions import compulsory_until, first_day
-from cme.rules.screen import SESSIONS, Legend, screen
+from cme.rules.numbered_marks import Marks, as_stored, how_many
+from cme.rules.on_roll import OnRoll
+from cme.rules.screen import Screening, Standing
 
-_AT_ONCE = 16_000      # pupils: few enough that a day of them stays in the processor's cache, enough that calls cost little
-_ARRAY_HEAD = 20       # bytes before the elements of an array that PostgreSQL sends: dimensions, nulls, type, length, lower bound
-_UNKNOWN = -1          # in place of a date that is not known; dates are sent as days since the first of all (date.min)
-_ELEMENT = np.dtype([("length", ">i4"), ("pupil", ">i8")])
-
-Numbers = NDArray[np.int64]
-
-
-@dataclass(frozen=True)
-class Population:
-    """Pupils with their marks as numbers of ``Legend.of(book.codes)``.
-
-    ``pupils`` are internal numbers in ascending order, one a column of ``marks`` (days, 2 sessions, pupils) and an entry of
-    ``enrolments``. ``disputed`` says for whom two registers of one session hold different marks: the array holds one of them.
-    """
-
-    pupils: Numbers
-    enrolments: tuple[Enrolment, ...]
-    days: tuple[date, ...]
-    marks: NDArray[np.uint8]
-    disputed: NDArray[np.bool_]
+_AT_ONCE = 8_000 * 365       # pupils times days: some megabytes of marks
+_DAY = timedelta(days=1)
 
 
 def candidates(session: Session, schools: Sequence[str], as_of: date, start: date, book: RuleBook,
-               known_at: datetime | None = None) -> list[int]:
+               known_at: datetime | None = None, settled_after: int | None = None) -> list[int]:
     """The pupils, by number and in order, in whom a rule that opens a case may find something on ``as_of``.
 
     Marks count from ``start`` to ``as_of``, as known at ``known_at`` (None: now). Nobody with such a finding is left out.
+
+    Given ``settled_after``, a number of days after which marks seldom change, the session writes: where the screen stood that many
+    days before ``as_of`` is kept for the checks to come. Nothing is kept of what was known in the past.
     """
+    screening = Screening(book, as_of)
+    keeper = Keeper(session, screening, start, settled_after) if known_at is None else None
+    pupils = enrolled(session, schools, as_of, start)
+    kept = keeper.usable(pupils) if keeper else {}
     named: list[int] = []
-    for part in populations(session, schools, as_of, start, book, known_at):
-        found = screen(part.marks, part.days, part.enrolments, as_of, book) | part.disputed
-        named += part.pupils[found].tolist()
+    parts = list(_parts(pupils, {school: screen.settled + _DAY for school, screen in kept.items()}, start, as_of))
+    for (first, some), part in zip(parts, _read_ahead([partial(Population.read, session, some, first, as_of, known_at)
+                                                       for first, some in parts]), strict=True):
+        standing = _standing(part.pupils, [kept[school] for school in some if school in kept])
+        if keeper and (settled := keeper.due(first)):
+            standing = part.after(standing, screening, first, settled)
+            keeper.note(settled, some, part.pupils, standing)
+            first = settled + _DAY
+        named += part.pupils[part.found(standing, screening, first)].tolist()
+    if keeper:
+        keeper.keep()
     return sorted(named)
 
 
 def pupils_on_roll(session: Session, schools: Sequence[str], as_of: date, start: date) -> int:
     """How many pupils are looked at: on roll at some time from ``start`` to ``as_of``."""
-    return session.scalar(select(func.count()).select_from(Pupil).where(Pupil.school.in_(schools), _on_roll(as_of, start))) or 0
+    return session.scalar(select(func.count()).select_from(Pupil)
+                          .where(Pupil.school.in_(schools), on_roll_between(start, as_of))) or 0
 
 
-def populations(session: Session, schools: Sequence[str], as_of: date, start: date, book: RuleBook,
-                known_at: datetime | None = None) -> Iterator[Population]:
-    """The pupils of ``schools`` on roll at some time from ``start`` to ``as_of``, some thousands (whole schools) at a time."""
-    legend = Legend.of(book.codes)
-    for together in _parts(session, schools):
-        pupils, enrolments = _enrolled(session, together, as_of, start)
-        registers = binary_rows(session, _registers(as_of, start, known_at), [{"of_school": school} for school in together])
-        yield _laid_out(pupils, enrolments, list(registers), start, legend)
+def populations(session: Session, schools: Sequence[str], as_of: date, start: date,
+                known_at: datetime | None = None) -> Iterator["Population"]:
+    """The pupils of ``schools`` on roll at some time from ``start`` to ``as_of`` and their registers of these days, some thousands
+    (whole schools) at a time."""
+    pupils = enrolled(session, schools, as_of, start)
+    yield from _read_ahead([partial(Population.read, session, some, start, as_of, known_at)
+                            for _, some in _parts(pupils, {}, start, as_of)])
 
 
-def _on_roll(as_of: date, start: date) -> ColumnElement[bool]:
-    return and_(or_(Pupil.left.is_(None), Pupil.left >= start), or_(Pupil.admitted.is_(None), Pupil.admitted <= as_of))
+def _parts(pupils: Mapping[str, Enrolled], begin: Mapping[str, date], start: date,
+           as_of: date) -> Iterator[tuple[date, dict[str, Enrolled]]]:
+    """Schools to be read together, and from which day on: those of ``begin`` from theirs, the others from ``start``."""
+    for first in sorted({begin.get(school, start) for school in pupils}):
+        days = max((as_of - first).days, 1)
+        part: dict[str, Enrolled] = {}
+        room = _AT_ONCE
+        for school, own in pupils.items():
+            if begin.get(school, start) != first:
+                continue
+            size = len(own.pupils) * days
+            if part and size > room:
+                yield first, part
+                part, room = {}, _AT_ONCE
+            part[school] = own
+            room -= size
+        if part:
+            yield first, part
 
 
-def _parts(session: Session, schools: Sequence[str]) -> Iterator[list[str]]:
-    sizes = session.execute(select(Pupil.school, func.count()).where(Pupil.school.in_(schools)).group_by(Pupil.school)
-                            .order_by(func.min(Pupil.id))).all()
-    part: list[str] = []
-    room = _AT_ONCE
-    for school, size in sizes:
-        if part and size > room:
-            yield part
-            part, room = [], _AT_ONCE
-        part.append(school)
-        room -= size
-    if part:
-        yield part
+def _read_ahead(reads: Sequence[Callable[[], "Population"]]) -> Iterator["Population"]:
+    """What each of ``reads`` gives, in order; while one is worked on, the next is read by another thread. Nobody else may use the
+    session meanwhile."""
+    if len(reads) < 2:
+        yield from (read() for read in reads)
+        return
+    with ThreadPoolExecutor(1) as reader:
+        coming = reader.submit(reads[0])
+        for read in reads[1:]:
+            came, coming = coming.result(), reader.submit(read)
+            yield came
+        yield coming.result()
 
 
-def _enrolled(session: Session, schools: Sequence[str], as_of: date, start: date) -> tuple[Numbers, tuple[Enrolment, ...]]:
-    """The pupils in ascending order and what decides their sessions; equal enrolments are one object."""
-    days = [func.int4send(func.coalesce(column - date.min, _UNKNOWN)) for column in (Pupil.admitted, Pupil.left, Pupil.born)]
-    [columns] = binary_rows(session, select(*(func.string_agg(part, _nothing()) for part in (func.int8send(Pupil.id), *days)))
-                            .where(Pupil.school.in_(schools), _on_roll(as_of, start)))
-    pupils = np.frombuffer(columns[0], dtype=">i8").astype(np.int64)
-    order = np.argsort(pupils)
-    dates = [np.frombuffer(column, dtype=">i4")[order].tolist() for column in columns[1:]]
-    patterns = {pupil: pattern for pupil, pattern in session.execute(select(Pupil.id, Pupil.expected_pattern).where(
-        Pupil.school.in_(schools), Pupil.expected_pattern != ""))}
-    enrol = cache(_enrolment)
-    numbers = pupils[order]
-    given = [patterns.get(pupil, "") for pupil in numbers.tolist()] if patterns else repeat("")
-    return numbers, tuple([enrol(*row, as_of) for row in zip(*dates, given, strict=False)])
+def _standing(pupils: Numbers, kept: Sequence[KeptScreen]) -> Standing:
+    nobody = Standing.none(len(pupils))
+    if not kept:
+        return nobody
+    of_all = np.searchsorted(pupils, np.concatenate([screen.pupils for screen in kept]))
+    return nobody.put(of_all, Standing(*(np.concatenate([getattr(screen.standing, name) for screen in kept])
+                                         for name in ("run", "halves", "reached"))))
 
 
-def _nothing() -> ColumnElement[bytes]:
-    return cast(literal(b""), LargeBinary)
+@dataclass(frozen=True)
+class Population:
+    """Pupils by number, ascending, with their enrolments in the same order, and the registers in which they stand. ``places`` says
+    for each sheet and each pupil of its roster, the how manieth of ``pupils`` that is (one more than there are: not looked at)."""
+
+    pupils: Numbers
+    on_roll: OnRoll
+    sheets: tuple[Sheet, ...]
+    places: tuple[Numbers, ...]
+
+    @classmethod
+    def read(cls, session: Session, schools: Mapping[str, Enrolled], first: date, last: date,
+             known_at: datetime | None = None) -> "Population":
+        """The registers of ``schools`` from ``first`` to ``last``."""
+        everybody = together(list(schools.values()))
+        read = sheets(session, list(schools), first, last, known_at)
+        return cls(everybody.pupils, everybody.on_roll, tuple(read), tuple(_places(everybody.pupils, sheet.pupils) for sheet in read))
+
+    def after(self, before: Standing, screening: Screening, first: date, last: date) -> Standing:
+        """How all of them stand after ``last``, having stood as ``before`` at the end of the day before ``first``."""
+        who = np.flatnonzero(before.any | (self._counted(screening, first, last) > 0))
+        return before.put(who, self._followed(before, screening, who, first, last))
+
+    def found(self, before: Standing, screening: Screening, first: date) -> NDArray[np.bool_]:
+        """In whom a rule that opens a case may find something on the day of ``screening``, going on from ``before``."""
+        found = screening.could_reach(self._counted(screening, first, screening.as_of), before)
+        who = np.flatnonzero(found)
+        found[who] = screening.found(self._followed(before, screening, who, first, screening.as_of), self.on_roll.of(who))
+        return found
+
+    def _followed(self, before: Standing, screening: Screening, who: Numbers, first: date, last: date) -> Standing:
+        days, marks = self.laid_out(screening, who, first, last)
+        return screening.after(before.of(who), marks, days, self.on_roll.of(who))
+
+    def _counted(self, screening: Screening, first: date, last: date) -> NDArray[np.uint16]:
+        """How many marks each has that count. A mark in two registers counts twice, which may name somebody in vain."""
+        wanted = [as_stored(code) for code in screening.counted_codes]
+        counted = np.zeros(len(self.pupils) + 1, dtype=np.uint16)
+        for sheet, places in zip(self.sheets, self.places, strict=True):
+            np.add.at(counted, places, how_many(sheet.between(first, last).marks, wanted))
+        return counted[:-1]
+
+    def laid_out(self, screening: Screening, who: Numbers, first: date, last: date) -> tuple[list[date], Marks]:
+        """The days with a register from ``first`` to ``last``, and on them the marks of the pupils ``who`` (by place, ascending):
+        (days, 2, pupils), as numbers of ``screening.legend``."""
+        of_them = [sheet.between(first, last) for sheet in self.sheets]
+        days = np.unique(np.concatenate([np.empty(0, dtype=np.int64), *(sheet.sessions // 2 for sheet in of_them)]))
+        dates = [date.fromordinal(day) for day in days.tolist()]
+        marks = np.zeros((2 * len(days), len(who)), dtype=np.uint8)
+        column = np.full(len(self.pupils) + 1, len(who))
+        column[who] = np.arange(len(who))
+        for sheet, places in zip(of_them, self.places, strict=True):
+            columns = column[places]
+            among = np.flatnonzero(columns < len(who))
+            if len(among) and len(sheet.sessions):
+                rows = 2 * np.searchsorted(days, sheet.sessions // 2) + sheet.sessions % 2
+                of_them_all = sheet.marks if len(among) == len(columns) else sheet.marks[:, among]
+                entered = screening.legend.by_mark.take(of_them_all)
+                for alone in [slice(None)] if len(np.unique(rows)) == len(rows) else range(len(rows)):
+                    here = np.atleast_1d(rows[alone])
+                    _lay(marks, here, columns[among], entered[alone].reshape(len(here), -1), dates, screening)
+        return dates, marks.reshape(len(days), 2, len(who))
 
 
-def _day(number: int) -> date | None:
-    return None if number == _UNKNOWN else date.min + timedelta(days=number)
-
-
-def _enrolment(admission: int, leaving: int, birth: int, pattern: str, as_of: date) -> Enrolment:
-    admitted, left, born = _day(admission), _day(leaving), _day(birth)
-    # without an admission date the first mark stands for it, and before that there is nothing to count
-    given = Enrolment(admitted or date.min, left, born, expected=expected_sessions(pattern))
-    if born is None or compulsory_until(born) < as_of:
-        return given
-    return Enrolment(first_day(given), left, expected=given.expected)      # the same days, without asking the age of each again
-
-
-def _registers(as_of: date, start: date, known_at: datetime | None) -> Select[tuple[bytes, bytes, bytes]]:
-    """For each roster of a school (parameter ``of_school``): its pupils, its sessions as numbers (2 x days since ``start``,
-    + 1 in the afternoon), and their marks. The two aggregates read the same rows in the same order."""
-    v = RegisterVersion
-    newest = (select(v.roster_id, v.local_date, v.slot, v.marks)
-              .where(v.school == bindparam("of_school", ""), v.kind == "session", v.slot.in_(SESSIONS), v.local_date.between(start, as_of))
-              .distinct(v.local_date, v.slot, v.group_key).order_by(v.local_date, v.slot, v.group_key, v.id.desc()))
-    if known_at:
-        newest = newest.where(v.seen_at <= known_at)
-    one = aliased(RegisterVersion, newest.subquery())
-    number = cast((one.local_date - start) * 2 + case((one.slot == SESSIONS[1], 1), else_=0), Integer)
-    return (select(func.array_send(Roster.pupils), func.string_agg(func.int4send(number), _nothing()),
-                   func.string_agg(one.marks, _nothing()))
-            .join(one, one.roster_id == Roster.id).group_by(Roster.id))
-
-
-def _laid_out(pupils: Numbers, enrolments: tuple[Enrolment, ...], registers: Sequence[Sequence[bytes]], start: date,
-              legend: Legend) -> Population:
-    sessions = [np.frombuffer(row[1], dtype=">i4") for row in registers]
-    days = np.unique(np.concatenate([*sessions, np.empty(0, dtype=">i4")]) // 2)
-    # one column more than there are pupils: for those who stand in a register and are not looked at
-    marks = np.zeros((2 * len(days), len(pupils) + 1), dtype=np.uint8)
-    disputed = np.zeros(len(pupils) + 1, dtype=np.bool_)
-    entered_marks = legend.numbers(b"".join([row[2] for row in registers]))
-    at = 0
-    for (roster, _, codes), numbers in zip(registers, sessions, strict=True):
-        rows = 2 * np.searchsorted(days, numbers // 2) + numbers % 2
-        columns = _columns(pupils, np.frombuffer(roster, dtype=_ELEMENT, offset=_ARRAY_HEAD)["pupil"] if len(roster) > _ARRAY_HEAD
-                           else np.empty(0, dtype=np.int64))
-        entered = entered_marks[at:at + len(codes) // 2].reshape(len(rows), len(columns))
-        at += len(codes) // 2
-        if len(np.unique(rows)) == len(rows):
-            _lay(marks, disputed, rows, columns, entered)
-        else:                                  # two groups with the same pupils in one session
-            for one in range(len(rows)):
-                _lay(marks, disputed, rows[one:one + 1], columns, entered[one:one + 1])
-    return Population(pupils, enrolments, tuple(start + timedelta(days=int(day)) for day in days),
-                      marks.reshape(len(days), 2, len(pupils) + 1)[:, :, :-1], disputed[:-1])
-
-
-def _columns(pupils: Numbers, roster: Numbers) -> Numbers:
+def _places(pupils: Numbers, roster: Numbers) -> Numbers:
     at = np.searchsorted(pupils, roster)
-    known = np.append(pupils, -1)[at] == roster
-    return np.where(known, at, len(pupils))
+    return np.where(np.append(pupils, -1)[at] == roster, at, len(pupils))
 
 
-def _lay(marks: NDArray[np.uint8], disputed: NDArray[np.bool_], rows: Numbers, columns: Numbers, entered: NDArray[np.uint8]) -> None:
-    """Put the marks of one roster's sessions into their place: an entered mark beats one not entered."""
-    first, last = (int(columns[0]), int(columns[-1])) if len(columns) else (0, -1)
-    side_by_side = last - first + 1 == len(columns) and bool((np.diff(columns) == 1).all())
-    place = (rows, slice(first, last + 1)) if side_by_side else np.ix_(rows, columns)
+def _lay(marks: Marks, rows: Numbers, columns: Numbers, entered: Marks, days: Sequence[date], screening: Screening) -> None:
+    """Put the marks of one sheet into their place: an entered mark beats one not entered, the worse of two that differ the other."""
+    side_by_side = columns[-1] - columns[0] + 1 == len(columns) and bool((np.diff(columns) == 1).all())
+    place = (rows, slice(int(columns[0]), int(columns[-1]) + 1)) if side_by_side else np.ix_(rows, columns)
     held = marks[place]
     if held.any():
         clash = (held != 0) & (entered != 0) & (held != entered)
-        disputed[columns[clash.any(axis=0)]] = True
         entered = np.where(entered != 0, entered, held)
+        for row in np.flatnonzero(clash.any(axis=1)):
+            them = clash[row]
+            entered[row, them] = screening.worst(held[row, them], entered[row, them], days[rows[row] // 2])
     marks[place] = entered

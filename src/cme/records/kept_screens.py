@@ -1,0 +1,129 @@
+"""Where the screen of each school stood at an earlier day, so that a check need not read the year so far again.
+
+A cache: without any of its rows every answer is the same, only slower. What is kept is used for a school only if
+
+* everything that decides is as it was: the codes, the two numbers, the school year, the days from which marks count (the
+  fingerprint), and what the enrolments say of the days until then (the proof, which covers what is kept as well); and
+* no register version with a number above the highest that was read then (``versions``) is of a day until then.
+
+Else that school is screened anew from all its registers. What was known in the past (a replay) never asks here.
+
+A version's number is given before it is committed, so a lower number may come to light later than a higher one. Nothing is kept,
+therefore, while anybody else is writing registers: who holds a number writes, and who writes holds PostgreSQL's lock for it.
+"""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy import func, select, text
+from sqlalchemy.dialects.postgresql import insert as upsert
+from sqlalchemy.orm import Session
+
+from cme.records.enrolments import Enrolled
+from cme.records.tables import Pupil, RegisterVersion, ScreenState
+from cme.rules.screen import SESSIONS, Screening, Standing
+
+_ALGORITHM = 1          # to be raised whenever equal marks may give another standing
+_MOVED_ON = 7           # days: what is kept moves on once a week, and a check reads one week more at most
+_STANDING = np.dtype([("pupil", "<i8"), ("run", "<u2"), ("halves", "<u2"), ("reached", "?")])
+_OTHERS_WRITE = text("SELECT current_setting('transaction_isolation') <> 'read committed' OR EXISTS (SELECT FROM pg_locks "
+                     "WHERE locktype = 'relation' AND mode = 'RowExclusiveLock' AND relation = 'register_version'::regclass "
+                     "AND database = (SELECT oid FROM pg_database WHERE datname = current_database()) "
+                     "AND pid IS DISTINCT FROM pg_backend_pid())")
+
+
+@dataclass(frozen=True)
+class KeptScreen:
+    """How the pupils of a school stood at the end of ``settled``; who is not named here had nothing to carry on."""
+
+    settled: date
+    pupils: NDArray[np.int64]
+    standing: Standing
+
+
+class Keeper:
+    """What is kept, for one check: what it may go on from, and what it leaves behind. To be made before anything else is read.
+
+    ``settled_after`` None: nothing is left behind, and nothing written.
+    """
+
+    def __init__(self, session: Session, screening: Screening, start: date, settled_after: int | None) -> None:
+        self._session, self._start = session, start
+        self._fingerprint = _fingerprint(screening, start)
+        self._settled = screening.as_of - timedelta(days=settled_after + 1) if settled_after is not None else None
+        self._as_of = screening.as_of
+        self._rows: list[dict[str, Any]] = []
+        if self._settled is not None:
+            # in this order: what is committed after the highest number was read, was either being written then or has a higher one
+            self._versions = session.scalar(select(func.max(RegisterVersion.id))) or 0
+            if session.scalar(_OTHERS_WRITE):
+                self._settled = None
+            self._newest_pupil = session.scalar(select(func.max(Pupil.id))) or 0
+
+    def usable(self, pupils: Mapping[str, Enrolled]) -> dict[str, KeptScreen]:
+        """The schools whose screen can go on from where it was kept; ``pupils`` are all their pupils now."""
+        rows = self._session.execute(select(ScreenState).where(
+            ScreenState.school.in_(pupils), ScreenState.fingerprint == self._fingerprint, ScreenState.settled <= self._as_of,
+            ScreenState.settled >= self._start)).scalars().all()
+        overtaken = self._overtaken(rows)
+        return {row.school: _kept(row) for row in rows if row.school not in overtaken
+                and row.proof == self._proof(pupils[row.school], row.settled, row.versions, row.newest_pupil, row.standing)}
+
+    def _overtaken(self, rows: Sequence[ScreenState]) -> set[str]:
+        """The schools with a later version of a register that had been read."""
+        if not rows:
+            return set()
+        by_school = {row.school: row for row in rows}
+        v = RegisterVersion
+        later = self._session.execute(select(v.school, v.id, v.local_date).where(
+            v.id > min(row.versions for row in rows), v.local_date.between(self._start, max(row.settled for row in rows)),
+            v.kind == "session", v.slot.in_(SESSIONS)))
+        return {school for school, version, day in later
+                if (row := by_school.get(school)) and version > row.versions and day <= row.settled}
+
+    def due(self, first: date) -> date | None:
+        """Until which day to keep the screen of schools that are read from ``first`` on; None: not today."""
+        ahead = timedelta(days=0 if first == self._start else _MOVED_ON - 1)
+        return self._settled if self._settled is not None and self._settled >= first + ahead else None
+
+    def note(self, settled: date, schools: Mapping[str, Enrolled], pupils: NDArray[np.int64], standing: Standing) -> None:
+        """How the pupils of ``schools`` stand at the end of ``settled``: the n-th of ``pupils``, ascending, as the n-th of ``standing``."""
+        for school, own in schools.items():
+            of_school = np.searchsorted(pupils, own.pupils)
+            carried = of_school[standing.any[of_school]]
+            held = np.empty(len(carried), dtype=_STANDING)
+            held["pupil"] = pupils[carried]
+            for name in ("run", "halves", "reached"):
+                held[name] = getattr(standing, name)[carried]
+            row = {"settled": settled, "versions": self._versions, "newest_pupil": self._newest_pupil, "standing": held.tobytes()}
+            self._rows.append({"school": school, "fingerprint": self._fingerprint, "proof": self._proof(own, **row), **row})
+
+    def keep(self) -> None:
+        """Write what was noted, in the session's transaction. Of two checks at once the later one waits, and then has the last word:
+        both are right."""
+        if self._rows:
+            new = upsert(ScreenState).values(sorted(self._rows, key=lambda row: str(row["school"])))
+            self._session.execute(new.on_conflict_do_update(index_elements=["school"], set_={
+                name: new.excluded[name] for name in self._rows[0] if name != "school"}))
+
+    def _proof(self, pupils: Enrolled, settled: date, versions: int, newest_pupil: int, standing: bytes) -> bytes:
+        said = hashlib.sha256(repr((settled, versions, newest_pupil)).encode())
+        said.update(pupils.digest(self._start, settled, newest_pupil))
+        said.update(standing)
+        return said.digest()
+
+
+def _fingerprint(screening: Screening, start: date) -> bytes:
+    numbers = [(number.value, sorted(number.codes)) if number else None for number in (screening.continuous, screening.cumulative)]
+    codes = sorted((c.code, c.category.value, c.valid_from, c.valid_to) for c in screening.codes.codes)
+    return hashlib.sha256(repr((_ALGORITHM, start, screening.year_start, numbers, codes)).encode()).digest()
+
+
+def _kept(row: ScreenState) -> KeptScreen:
+    held = np.frombuffer(row.standing, dtype=_STANDING)
+    return KeptScreen(row.settled, held["pupil"].astype(np.int64), Standing(held["run"], held["halves"], held["reached"]))
