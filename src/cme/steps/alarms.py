@@ -127,7 +127,7 @@ def needs_a_person(office: Office) -> str:
         alarms = open_alarms(session)
     if not alarms:
         return "# Nothing needs a person now\n\nNo alarm is open."
-    rows = [f"| {f'**called {a.calls} times**' if a.calls else 'on its way'} | {a.subject} | {sentence_of(a).replace('|', '/')} "
+    rows = [f"| {f'**called {a.calls} x**' if a.calls else 'on its way'} | {a.subject} | {sentence_of(a).replace('|', '/')} "
             f"| {clock.local(a.raised_at):%a %-d %b %Y %H:%M} |" for a in sorted(alarms, key=lambda a: (not a.calls, a.id))]
     return "\n".join(["# NEEDS A PERSON NOW \N{LARGE RED CIRCLE}", "",
                       "Ring the owner; `cme cases`, `cme tasks` and `cme history CASE` say more. Nothing below ends by itself.", "",

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sqlalchemy import exists, select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, defer
 
 from cme.records import cases, reviews
 from cme.records.alarms import clear_alarm, open_alarms, raise_alarm
@@ -45,7 +45,7 @@ def escalate(office: Office, stamp: Stamp) -> list[str]:
                           ReviewCode.void_at.is_(None), ReviewCode.expires_at > stamp.at)
     with office.transaction() as session:
         rows = session.execute(select(Review, Case.reference, code).join(Case, Case.id == Review.case_id)
-                               .where(Review.state == "open").order_by(Review.due_at, Review.id)).all()
+                               .where(Review.state == "open").order_by(Review.due_at, Review.id).options(defer(Review.dossier))).all()
     found = [_Open(review.id, reference, called) for review, reference, called in rows if _matter(office, review, called, stamp.at)]
     late = [reference for each in found if (reference := _see_to(office, each, stamp))]
     _watch_cover(office, {(review.kind, review.barred) for review, _, _ in rows}, stamp)
