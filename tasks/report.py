@@ -14,7 +14,7 @@ from cme.steps.missing_report import Received
 from cme.tasks.fate import office, run_id, stamp, step
 
 FLOW = "report-missing"
-PARAMETER = "report_of"
+PARAMETER = "missing_child"
 PATIENCE = timedelta(minutes=1)      # a report's own run begins within seconds; one that has not is read by the sweep
 LOOKED_BACK = timedelta(days=7)
 

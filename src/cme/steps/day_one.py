@@ -113,7 +113,8 @@ def _live(office: Office, session: Session, today: date, pupil_id: int | None = 
 def _news(office: Office, live: Sequence[_Row], record: PupilRecord, flags: _Flags, today: date) -> _News:
     """What is to be written about a pupil: findings that fall, each with why, and findings that are new."""
     book, known = office.policies.rule_book(), {row.reached_on: (row, closed) for row, closed in live}
-    falls, new = [], []
+    falls: list[tuple[FindingRow, str]] = []
+    new: list[Finding] = []
     for day in sorted(known.keys() | flags.keys()):
         judged = attendance(record, day, book)
         # a flag that has ended since takes nothing back: only the marks decide whether a finding still holds
