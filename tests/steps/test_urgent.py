@@ -10,8 +10,9 @@ from tests.steps.school import School
 from cme.records import cases
 from cme.records.history import events
 from cme.records.reviews import CONFIRMATION, CONTACT_OUTCOME, DAY_ONE, SAFEGUARDING
-from cme.records.tables import Action, Case, Review
+from cme.records.tables import Action, Case, MissingReport, Review
 from cme.steps import contact, decisions, notify, oversee, urgent
+from cme.steps.day_one import FOLLOW_UPS
 from cme.steps.decisions import finish_action
 from cme.steps.review import ring, take_answer
 
@@ -100,3 +101,35 @@ def test_a_visit_at_which_nobody_opened_is_a_task_for_the_dsl_at_once(school: Sc
         assert (done.result, done.evidence, blocked.kind, blocked.owner) == ("no entry", "visit log 17", decisions.BLOCKED_VISIT, "dsl")
         assert session.scalars(select(Case)).one().urgency == DAY_ONE
     assert state(school, before_the_dsl) == "DSL review" and the_question(school).urgency == DAY_ONE
+
+
+def reported_missing(school: School, reference: str) -> MissingReport:
+    """A staff report on the case, as the records hold it, about which nothing was established."""
+    with school.transaction() as session:
+        case = cases.by_reference(session, reference)
+        report = MissingReport(case_id=case.id, source_key="run", reported_at=school.stamp().at, reported_by="AB", last_seen_at=school.stamp().at,
+                               last_seen_where="in class", last_seen_by="a teacher", concern=False, last_seen_said="today, 09:00")
+        session.add(report)
+    return report
+
+
+@pytest.mark.parametrize(("changes", "said"), [
+    ({"agencies": decisions.NO, "decision": decisions.KEEP_ENQUIRING}, "the procedure asks for the CME referral now"),
+    ({"agencies": decisions.YES, "decision": decisions.CLOSE}, "record that first"),
+    ({"agencies": decisions.NO, "decision": decisions.REFER}, ""),
+    ({"agencies": decisions.YES, "decision": decisions.KEEP_ENQUIRING}, ""),
+])
+def test_a_child_who_is_still_missing_is_referred_where_no_agency_knows_it_and_never_closed(
+        school: School, ten_days_gone: str, changes: dict[str, str], said: str) -> None:
+    reported_missing(school, ten_days_gone)
+    hasten(school, ten_days_gone)
+    ring(school, ten_days_gone, SAFEGUARDING, RUN, school.stamp())
+    taken = take_answer(school, ten_days_gone, SAFEGUARDING, "k1", answer(code_for(school, "dsl"), **changes), RUN)
+    assert taken.accepted is (not said) and said in taken.refusal
+
+
+def test_a_referral_to_childrens_services_sets_the_tasks_that_follow_it(school: School, before_the_dsl: str) -> None:
+    take_answer(school, before_the_dsl, SAFEGUARDING, "k1", answer(code_for(school, "dsl"), actions=[decisions.URGENT]), RUN)
+    with school.transaction() as session:
+        kinds = session.scalars(select(Action.kind)).all()
+    assert {*FOLLOW_UPS.values(), decisions.URGENT} == set(kinds)

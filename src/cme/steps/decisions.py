@@ -11,10 +11,11 @@ from cme.records import cases, reviews
 from cme.records.actions import set_task
 from cme.records.alarms import clear_alarm
 from cme.records.history import Stamp, record
+from cme.records.missing_reports import still_missing
 from cme.records.tables import Action, Case, Decision, Review
 from cme.rules.cases import CaseState
 from cme.rules.reasons import REASONS
-from cme.steps import confirm, urgent
+from cme.steps import confirm, day_one, urgent
 from cme.steps.dossier import HOME_VISIT
 from cme.steps.office import Office
 
@@ -75,6 +76,22 @@ def check_answer(payload: dict[str, object]) -> tuple[SafeguardingAnswer | None,
     return SafeguardingAnswer(str(outcome), tuple(dict.fromkeys(actions)), reason.strip(), appraisal, str(payload["agencies"])), ""
 
 
+def agrees(session: Session, case: Case, answer: SafeguardingAnswer) -> str:
+    """Why the procedure does not allow this decision on what is recorded; empty where it does.
+
+    A child who is missing and not known to other agencies is reported to the authority's CME officer (the school's procedure), and
+    nobody closes the case of a child who is still missing.
+    """
+    if not still_missing(session, case):
+        return ""
+    if answer.outcome == CLOSE:
+        return (f"a member of staff reported the child missing, and nobody has recorded that the child was found; record that first "
+                f"(`cme found {case.reference}`), then decide")
+    if answer.agencies == NO and answer.outcome != REFER:
+        return "the child is missing and not known to other agencies: the procedure asks for the CME referral now, with whatever else you choose"
+    return ""
+
+
 def carry_out(office: Office, session: Session, case: Case, review: Review, answer: SafeguardingAnswer, stamp: Stamp, shown_hash: str) -> None:
     """Write the decision, its actions and the case's next state in the caller's transaction. ``stamp.who`` decided.
 
@@ -119,6 +136,8 @@ def take_actions(office: Office, session: Session, case: Case, review: Review, k
         due = urgent.due(office, stamp.at) if kind == URGENT else office.routine_due(stamp.at)
         owner = "dsl" if kind in (URGENT, SOCIAL_WORKER, POLICE) else "attendance_officer"
         set_task(session, case, kind, owner=owner, due=due, stamp=stamp, task_key=f"review:{review.id}:{kind}")
+        if kind == URGENT:
+            day_one.follow_up_tasks(office, session, case, stamp)
 
 
 def finish_action(office: Office, reference: str, action_id: int, outcome: str, stamp: Stamp, *, result: str = RESULTS[0],
