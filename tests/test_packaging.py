@@ -38,6 +38,7 @@ def test_the_wheel_holds_the_policies_letters_fonts_and_migrations_and_works_fro
     check = ("import cme.cli, cme.flows.timetable; from cme.config.policies import load; from cme.mail.render import letter;"
              "from pathlib import Path; import cme.mail, cme.records.migrations.versions as v, cme.sources;"
              "assert load().authority.name == 'Birmingham';"
+             "from cme.door.case_page import notice; assert 'hello' in notice('hello');"
              "assert letter('parent_contact', school='S', telephone='0121 496 0101').subject;"
              "assert list((Path(cme.mail.__file__).parent / 'fonts').glob('*.ttf'));"
              "assert list(Path(v.__path__[0]).glob('0001*.py')); assert (Path(cme.sources.__file__).parent / 'examples/registers.csv').is_file();"

@@ -23,6 +23,8 @@ from sqlalchemy import select
 from tests.browser.school_sign_in import HEADER, PERSON, SchoolSignIn
 from tests.browser.test_demo import SLOW
 from tests.flows.conftest import DAY, MailServer
+from websockets.exceptions import WebSocketException
+from websockets.sync.client import connect
 
 from cme.config.policies import load
 from cme.records.database import engine
@@ -131,6 +133,9 @@ def test_without_the_password_the_api_answers_nobody(up: Up) -> None:
         for path in ("/api/admin/settings", "/api/flow_runs/00000000-0000-0000-0000-000000000001", "/api/csrf-token?client=a"):
             assert httpx.get(up.direct + path, headers=headers).status_code == 401
         assert httpx.post(f"{up.direct}/api/flow_runs/filter", json={}, headers=headers).status_code in (401, 403)
+    with pytest.raises(WebSocketException), connect(f"{up.direct.replace('http', 'ws')}/api/events/out", subprotocols=["prefect"]) as socket:
+        socket.send('{"type": "auth", "token": "guessed"}')
+        socket.recv(timeout=10)
     assert httpx.get(f"{up.direct}/api/health").json() is True
 
 
@@ -175,7 +180,7 @@ def test_who_has_signed_in_at_the_school_reads_the_dossier_from_the_mail_without
     assert page.get_by_role("link", name="Open the form").get_attribute("href") == f"{up.proxied}/v2/runs/flow-run/{run}"
     if os.environ.get("CME_SCREENSHOTS"):
         PICTURE.parent.mkdir(exist_ok=True)
-        page.set_viewport_size({"width": 1100, "height": 1400})
+        page.set_viewport_size({"width": 1100, "height": 1260})
         page.screenshot(path=PICTURE)
         page.set_viewport_size({"width": 1280, "height": 900})
     history = up.cme("history", reference)
@@ -199,14 +204,17 @@ def test_the_answer_is_given_in_the_form_behind_csrf_and_sign_in_and_the_proxys_
     form.locator("textarea").nth(1).fill(code[1])
     form.get_by_role("button", name="Resume").click()
     expect(page.get_by_text("Flow run resumed").first).to_be_visible(timeout=SLOW)
-    wait_for(lambda: "question answered" in up.cme("history", reference), 120, "the answer to be read")
+    records = engine(json.loads(Path(up.environment["CME_HOUSE"]).read_text())["environment"]["CME_DATABASE_URL"])
+
+    def answers() -> list[tuple[str, bool, str]]:
+        with records.connect() as connection:
+            return [tuple(row) for row in connection.execute(select(Answer.person, Answer.accepted, Answer.signed_in_as))]
+
+    assert wait_for(answers, 120, "the answer to be read") == [("attendance_officer", True, PERSON)]
+    records.dispose()
     history = up.cme("history", reference)
     assert re.search(rf"the software.*Resume pressed.*signed in as {re.escape(PERSON)}", history) and "forged" not in history
     assert re.search(r"Cuthbert Featherlow \(attendance officer\).*question answered", history)
-    records = engine(json.loads(Path(up.environment["CME_HOUSE"]).read_text())["environment"]["CME_DATABASE_URL"])
-    with records.connect() as connection:
-        assert connection.execute(select(Answer.person, Answer.accepted, Answer.signed_in_as)).all() == [("attendance_officer", True, PERSON)]
-    records.dispose()
 
 
 def test_the_timetable_runs_behind_the_sign_in(up: Up, waiting: tuple[str, str]) -> None:
