@@ -58,11 +58,13 @@ def detect(office: Office, as_of: date, stamp: Stamp) -> Detected:
     result = Detected(as_of)
     book = office.policies.rule_book()
     start = marks_from(book.calendar, as_of)
+    with office.transaction() as session:       # short: it also keeps where the screen stands, for the checks to come
+        named = candidates(session, [office.school], as_of, start, book, None, office.policies.school.pull_window_days)
     with office.transaction() as session:
         result.pupils = pupils_on_roll(session, [office.school], as_of, start)
         live = session.scalars(select(FindingRow.pupil_id).where(FindingRow.school == office.school, FindingRow.rule.in_(OPENS_A_CASE),
                                                                  FindingRow.retracted_at.is_(None)))
-        found = judged(office, session, as_of, pupils={*candidates(session, [office.school], as_of, start, book), *live})
+        found = judged(office, session, as_of, pupils={*named, *live})
     # the longest absence first, so that a backlog begins with the child who has been gone longest
     order = sorted(found, key=lambda p: (min((f.reached_on for f in found[p] if f.opens_case), default=date.max), p))
     for pupil_id in order:
