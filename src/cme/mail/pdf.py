@@ -35,10 +35,30 @@ def notification_pdf(notification: Notification, at: datetime) -> bytes:
     if uncovered := sorted({ord(letter) for text in _texts(data) for letter in text} - _covered()):
         raise UncoveredText("the fonts of the PDF lack " + ", ".join(f"U+{point:04X}" for point in uncovered[:5])
                             + ": send the notification as text")
+    return typeset("notification.typ", data, at)
+
+
+def typeset(template: str, data: dict[str, Any], at: datetime) -> bytes:
+    """``data`` set by a template of ``letters/`` as a PDF/UA-1 file dated ``at``, with our own fonts. The data is text, never markup."""
     with as_file(_MAIL / "fonts") as fonts, as_file(_MAIL / "letters") as letters:
-        return typst.compile((letters / "notification.typ").read_bytes(), root=str(letters), font_paths=[str(fonts)],
+        return typst.compile((letters / template).read_bytes(), root=str(letters), font_paths=[str(fonts)],
                              ignore_system_fonts=True, sys_inputs={"data": json.dumps(data, ensure_ascii=False)},
                              pdf_standards=["ua-1"], timestamp=int(at.timestamp()), format="pdf")
+
+
+def legible(data: Any) -> tuple[Any, bool]:
+    """``data`` with a question mark for every character that none of our fonts has, and whether there was one."""
+    covered = _covered()
+    if isinstance(data, str):
+        text = "".join(letter if ord(letter) in covered else "?" for letter in data)
+        return text, text != data
+    if isinstance(data, dict):
+        found = {key: legible(value) for key, value in data.items()}
+        return {key: value for key, (value, _) in found.items()}, any(lost for _, lost in found.values())
+    if isinstance(data, (list, tuple)):
+        items = [legible(value) for value in data]
+        return [value for value, _ in items], any(lost for _, lost in items)
+    return data, False
 
 
 def encrypt(pdf: bytes, password: str) -> bytes:

@@ -147,6 +147,7 @@ def _write(office: Office, record: PupilRecord, flags: _Flags, stamp: Stamp, res
             case = cases.open_case_of(session, record.pupil_id) or _open(office, session, record.pupil_id, finding, stamp)
             findings.keep(session, office.school, case, record.pupil_id, finding, stamp)
             urgent.to_dsl_now(office, session, case, stamp, WHY)
+            urgent.show_anew(office, session, case, stamp)
             raised.append(case.reference)
     result.raised += dict.fromkeys(raised)
     result.retracted += len(falls)

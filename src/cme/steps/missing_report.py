@@ -78,6 +78,7 @@ def _receive(office: Office, given: Any, source_key: str, stamp: Stamp) -> Recei
         _ask(office, session, case, stamp)
         if said.concern:
             urgent.to_dsl_now(office, session, case, stamp, CONCERN)
+        urgent.show_anew(office, session, case, stamp)
         return Received(case.reference, _taken(office, case.reference, said.concern, stamp))
 
 
@@ -157,6 +158,7 @@ def carry_out(office: Office, session: Session, case: Case, review: Review, answ
         _routine(office, session, case, stamp)
     else:
         urgent.to_dsl_now(office, session, case, stamp, f"a child was reported missing; {answer.outcome[0].lower()}{answer.outcome[1:]}")
+    urgent.show_anew(office, session, case, stamp)
 
 
 def _routine(office: Office, session: Session, case: Case, stamp: Stamp) -> None:
@@ -180,6 +182,7 @@ def record_found(office: Office, reference: str, where: str, stamp: Stamp) -> No
         record(session, case.reference, "report.established", stamp, FOUND, {"where": where.strip(), "reports": [r.id for r in missing]})
         session.flush()
         _routine(office, session, case, stamp)
+        urgent.show_anew(office, session, case, stamp)
 
 
 def unanswered(office: Office, stamp: Stamp) -> list[str]:

@@ -14,6 +14,7 @@ from cme.records.history import Stamp, record
 from cme.records.tables import Case
 from cme.rules.cases import CaseState
 from cme.steps import calls, contact, duty
+from cme.steps.dossier import dossier_of
 from cme.steps.office import Office
 
 TASK = "Concern about safety: ring children's services and the police"
@@ -50,6 +51,13 @@ def to_dsl_now(office: Office, session: Session, case: Case, stamp: Stamp, why: 
         second.state = "void"
         record(session, case.reference, "review.voided", stamp, why, {"review": second.id, "kind": second.kind})
     contact.to_dsl(office, session, case, stamp, why, urgency=reviews.DAY_ONE, due_at=due(office, stamp.at))
+
+
+def show_anew(office: Office, session: Session, case: Case, stamp: Stamp) -> None:
+    """Show new facts in the DSL's question where one is open, so that nobody decides on what was known an hour ago."""
+    asked = reviews.current(session, case.id, reviews.SAFEGUARDING, lock=True)
+    if asked:
+        reviews.refreeze(session, asked, dossier_of(session, office, case), stamp, case.reference)
 
 
 def heading(office: Office) -> str:
