@@ -222,6 +222,7 @@ def verify() -> None:
 
 def main() -> None:
     """The entry point: errors are one sentence and a non-zero exit status."""
+    import cme.cli_day_one  # noqa: F401  (pupil, reports, found and police-pack)
     import cme.cli_replay  # noqa: F401  (explain and simulate)
     import cme.cli_tasks  # noqa: F401  (tasks and done)
     try:

@@ -135,7 +135,7 @@ def test_of_a_child_of_whom_nothing_is_known_it_says_so_and_asks_all_the_same(sc
     school.write(a_pupil(forename="", surname="", born=None, upn="", address="", postcode="", contacts=(), year_group=""), {MONDAY: ("/", "-")})
     reference = missing_report.receive(school, {"child": "P-1"}, "run-1", school.stamp()).reference
     said = made(school, reference, tmp_path)
-    assert "The school holds no contact for this child." in said and said.count("not held by the school") >= 6
+    assert "The school holds no contact for this child." in said and said.count("not held: to be told by the person who rings") >= 6
     assert all(question in said for question in QUESTIONS.values())
 
 

@@ -2,7 +2,7 @@
 
 import hashlib
 import os
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -69,7 +69,7 @@ def pack_of(office: Office, session: Session, case: Case, stamp: Stamp) -> Polic
                            ("Description: height, build, hair, clothing", ""), ("Mobile telephone, accounts the child uses", ""),
                            ("Group and year", ", ".join(filter(None, (pupil["group"], f"Year {pupil['year_group']}" if pupil["year_group"] else "")))),
                            ("Other school of registration", pupil["home_school"])]),
-            ("Last seen", _last_seen(d)),
+            ("Last seen", _last_seen(office, d)),
             ("The school, and who rings", [("School", school.name), ("LAESTAB and URN", f"{school.laestab}, {school.urn}"),
                                            ("Who rings", who), ("Telephone", person.telephone), ("E-mail", person.email)])],
         contacts=[(c["name"], c["relationship"], c["telephone"], "the school may not contact this person" if c["do_not_contact"] else "")
@@ -77,12 +77,12 @@ def pack_of(office: Office, session: Session, case: Case, stamp: Stamp) -> Polic
         tried=_tried(office, d), answers=_answers(session, case, d))
 
 
-def _last_seen(d: dict[str, Any]) -> list[tuple[str, str]]:
+def _last_seen(office: Office, d: dict[str, Any]) -> list[tuple[str, str]]:
     rows = [(f"Reported at {_moment(r['at'])}, by staff code {r['by']}",
              f"last seen {r['last_seen']}\n{_low(r['last_seen_where'])}; by {_low(r['last_seen_by'])}\n"
              f"worried about the child's safety: {'yes' if r['concern'] else 'no'}"
              + (f"\n{r['established']}" if r["established"] else "")) for r in d["reports"]]
-    marks = [f"{_day(day)} {slot}: {code}" for f in d["findings"] if not f["retracted"] for day, slot, code in f["marks"]]
+    marks = [f"{_day(day)} {slot}: {code} ({_low(office.policies.codes.lookup(code, date.fromisoformat(day)).meaning)})" for f in d["findings"] if not f["retracted"] for day, slot, code in f["marks"]]
     return [*rows, ("Last attended, by the registers", _day(d["last_attended"])),
             ("Last sessions missed", "\n".join(dict.fromkeys(marks[-4:])))]
 
