@@ -133,6 +133,17 @@ def test_one_letter_tells_of_many_alarms_and_again_only_after_a_day(two: TwoRout
     assert calling.call_about_the_rest(two, two.stamp()) == 40
 
 
+@pytest.mark.parametrize(("key", "minutes"), [("report:1", 10), ("duty:safeguarding", 60), ("notifying:1", 60), ("pull:a", 1440)])
+def test_the_graver_the_alarm_the_sooner_operations_are_called_again(two: TwoRoutes, set_clock: Any, key: str, minutes: int) -> None:
+    with two.transaction() as session:
+        raise_alarm(session, key, "school", "Something needs a person", two.stamp())
+    begun, told = clock.now(), []
+    for after in (0, 1, minutes - 1, minutes, 2 * minutes - 1, 2 * minutes):
+        set_clock((begun + timedelta(minutes=after)).isoformat())
+        told.append(calling.call_about_the_rest(two, two.stamp()))
+    assert told == [1, 0, 0, 1, 0, 1]
+
+
 def test_when_the_second_server_fails_the_first_one_tells(two: TwoRoutes, set_clock: Any) -> None:
     two.second = Down()
     call(two)

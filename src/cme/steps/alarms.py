@@ -19,8 +19,9 @@ from cme.records.tables import Alarm, Outbox
 from cme.steps.office import Office
 
 CALLED = ("operations", "head")
-LADDERS = ("review:", "action:")          # these alarms call by their own ladder; all others call at once, and every day again
-AGAIN = timedelta(days=1)
+LADDERS = ("review:", "action:")          # these alarms call by their own ladder; all others call at once, and again
+URGENT, SOON = ("report:",), ("duty:", "notifying:")      # of the others: again at the pace of day one, and of late questions
+DAILY = timedelta(days=1)
 QUIET = timedelta(hours=1)                # between two calls about nothing but calls that did not leave
 
 
@@ -40,12 +41,12 @@ def call_operations(office: Office, session: Session, key: str, stamp: Stamp) ->
 
 
 def call_about_the_rest(office: Office, stamp: Stamp) -> int:
-    """Call operations about every other alarm that is new, or has stood for a day since the last call: one letter about all.
+    """Call operations about every other alarm that is new, or has stood for its time since the last call: one letter about all.
 
     Alarms about mail that does not leave by one server are told by the other. Returns how many alarms were told.
     """
     with office.transaction() as session:
-        due = [a for a in open_alarms(session) if not a.key.startswith(LADDERS) and (a.called_at is None or a.called_at + AGAIN <= stamp.at)]
+        due = [a for a in open_alarms(session) if not a.key.startswith(LADDERS) and (a.called_at is None or a.called_at + _again(office, a) <= stamp.at)]
         told = 0
         for route, alarms in _by_route(session, due).items():
             last = session.scalar(select(Alarm.called_at).where(Alarm.key.like("outbox%"), Alarm.called_at.is_not(None))
@@ -58,6 +59,13 @@ def call_about_the_rest(office: Office, stamp: Stamp) -> int:
                                     dedupe_key=f"alarms:{alarms[0].id}:{alarms[0].calls}:{route}:{address}", number=len(alarms), lines=_lines(alarms))
             told += len(alarms)
         return told
+
+
+def _again(office: Office, alarm: Alarm) -> timedelta:
+    school = office.policies.school
+    if alarm.key.startswith(URGENT):
+        return timedelta(minutes=school.day_one_reminder_minutes)
+    return timedelta(minutes=school.overdue_review_reminder_minutes) if alarm.key.startswith(SOON) else DAILY
 
 
 def _addresses(office: Office) -> list[str]:
