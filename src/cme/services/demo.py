@@ -109,13 +109,13 @@ class Demo:
         if not cases:
             return None
         name = cases[0]          # the child who has been gone longest
-        run = wait_for(lambda: self.api.paused("contact-parents").get(name), 90, "the contact step")
+        run = wait_for(lambda: self.api.paused("contact-parents").get(name), 180, "the contact step")
         reference = name.removeprefix("contact ")
         self.done(f"A child has crossed a threshold: case {reference}; a parent or carer has been written to")
         self.doing("The attendance officer records the outcome of the contact (played by the demo)")
         self.api.resume(run, {"outcome": NO_ANSWER, "note": "Rang twice as well.", "code": self.code("attendance_officer", reference)})
-        review = wait_for(lambda: self.api.paused("review-case").get(f"review {reference}"), 60, "the DSL's review")
-        wait_for(lambda: self.code("dsl", reference), 30, "the DSL's mail")
+        review = wait_for(lambda: self.api.paused("review-case").get(f"review {reference}"), 180, "the DSL's review")
+        wait_for(lambda: self.code("dsl", reference), 90, "the DSL's mail")
         self.done("The attendance officer (played by the demo) recorded: no answer; the DSL has been written to")
         return reference, review
 
