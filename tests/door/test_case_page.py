@@ -76,13 +76,15 @@ def test_a_report_an_action_and_a_decision_with_its_appraisal_are_shown(school: 
     shown = case_page.render(changed(
         reading,
         reports=[{"at": "2026-11-23T09:10:00+00:00", "by": "TCH-07", "last_seen_at": "2026-11-20T15:05:00+00:00", "concern": True,
-                  "last_seen_where": "bus stop", "last_seen_by": "Mr Quince", "established": None, "established_by": None}],
+                  "last_seen": "on Friday at 15:05", "last_seen_where": "bus stop", "last_seen_by": "Mr Quince",
+                  "established": "Nobody has seen the child", "established_by": "attendance_officer", "tried": "rang both contacts",
+                  "known": ["forced_marriage"]}],
         actions=[{"id": 1, "kind": decisions.HOME_VISIT, "owner": "attendance_officer", "due": "2026-11-24T15:00:00+00:00",
                   "outcome": "curtains drawn", "result": "no entry", "evidence": "visit log 14"}],
         decisions=[{"outcome": decisions.CLOSE, "by": "dsl", "name": "Imogen Thistlewick", "at": "2026-11-23T09:55:00+00:00",
                     "reason": "Said to be on holiday.", "appraisal": appraisal, "agencies": "Unknown", "actions": [], "needs_confirmation": True,
                     "confirmed": None, "confirmed_by": None, "confirmation_reason": None}]), school)
-    for word in ("Mon 23 Nov 2026, 09:10", "Fri 20 Nov 2026, 15:05", "bus stop", "no entry", "visit log 14", decisions.CLOSE,
+    for word in ("Mon 23 Nov 2026, 09:10", "on Friday at 15:05", "bus stop", "Cuthbert Featherlow", "rang both contacts", "no entry", "visit log 14", decisions.CLOSE,
                  "Waits for a second person", "Said to be on holiday."):
         assert word in shown
     for text in decisions.REASONS.values():
