@@ -55,10 +55,14 @@ def silent(person: str, moment: str) -> bool:
 
 def write_staff(path: Path, moment: datetime) -> bool:
     """Bring the people file up to date; True where it changed."""
-    text = yaml.safe_dump(staff_at(moment.isoformat()), allow_unicode=True)
-    if path.exists() and path.read_text(encoding="utf-8") == text:
+    people = staff_at(moment.isoformat())
+    if _written.get(path) == people:
         return False
     part = path.with_suffix(".part")
-    part.write_text(text, encoding="utf-8")
+    part.write_text(yaml.safe_dump(people, allow_unicode=True), encoding="utf-8")
     part.replace(path)
+    _written[path] = people
     return True
+
+
+_written: dict[Path, dict[str, Any]] = {}

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator
 from datetime import datetime, timedelta
+from functools import cache
 
 from sqlalchemy import exists, func, select
 
@@ -34,17 +35,19 @@ def faults(office: Office, now: datetime, step: timedelta, said: Counter[str]) -
         waiting = session.execute(select(Case.id, Case.reference, Case.state, Case.next_step_due).where(Case.closed_at.is_(None))).all()
     said["most questions open at once"] = max(said["most questions open at once"], len(asked))
     longest = timedelta(days=office.policies.school.longest_wait_days)
+    chain = cache(lambda kind, barred: duty.chain(office, kind, now, barred))
+    uncovered = cache(lambda kind, barred: duty.uncovered(office, kind, now, barred))
     for q in asked:
         about = f"{q.reference}: question {q.kind}, asked of {q.assigned_to}"
         if q.due_at - q.opened_at > longest:
             yield f"{about}: may wait longer than {longest.days} days"
-        if q.assigned_to not in duty.chain(office, q.kind, now, q.barred):
+        if q.assigned_to not in chain(q.kind, q.barred):
             yield f"{about}: who is not on duty"
         if q.assigned_to == q.barred:
             yield f"{about}: who may not answer it"
         if not q.called:
             yield f"{about}: who holds no code"
-        if duty.uncovered(office, q.kind, now, q.barred):
+        if uncovered(q.kind, q.barred):
             said["steps with nobody at all on duty"] += 1
             alarm = alarms.get(f"duty:{q.kind}")
             if alarm is None or not alarm.calls:

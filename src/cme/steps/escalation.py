@@ -3,8 +3,8 @@
 Time decides nothing about a child. It only brings the question to another person; a late answer of the first is accepted.
 """
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cache
 
 from sqlalchemy import exists, select
 from sqlalchemy.orm import Session, defer
@@ -30,15 +30,6 @@ def pause(office: Office, urgency: str) -> timedelta:
     return timedelta(minutes=school.day_one_reminder_minutes if urgency == reviews.DAY_ONE else school.overdue_review_reminder_minutes)
 
 
-@dataclass(frozen=True)
-class _Open:
-    """An open question as the sweep sees it at first; looked at again under lock before anything is done."""
-
-    review: int
-    reference: str
-    called: bool                                          # the person asked holds a code that works
-
-
 def escalate(office: Office, stamp: Stamp) -> list[str]:
     """See after every open question; returns the references of those that are past their time and were brought to somebody now."""
     code = exists().where(ReviewCode.review_id == Review.id, ReviewCode.person == Review.assigned_to, ReviewCode.used_at.is_(None),
@@ -46,22 +37,21 @@ def escalate(office: Office, stamp: Stamp) -> list[str]:
     with office.transaction() as session:
         rows = session.execute(select(Review, Case.reference, code).join(Case, Case.id == Review.case_id)
                                .where(Review.state == "open").order_by(Review.due_at, Review.id).options(defer(Review.dossier))).all()
-    found = [_Open(review.id, reference, called) for review, reference, called in rows if _matter(office, review, called, stamp.at)]
-    late = [reference for each in found if (reference := _see_to(office, each, stamp))]
+    on_duty = cache(lambda kind, barred: duty.chain(office, kind, stamp.at, barred))
+    found = [(review.id, reference) for review, reference, called in rows
+             if _matter(office, review, called, on_duty(review.kind, review.barred), stamp.at)]
+    late = [reference for review_id, reference in found if _see_to(office, review_id, reference, stamp)]
     _watch_cover(office, {(review.kind, review.barred) for review, _, _ in rows}, stamp)
     return late
 
 
-def _matter(office: Office, review: Review, called: bool, now: datetime) -> str:
-    """What a question needs now; empty: nothing."""
+def _matter(office: Office, review: Review, called: bool, on_duty: tuple[str, ...], now: datetime) -> str:
+    """What a question needs now; empty: nothing. ``called``: the person asked holds a code that works."""
     if review.kind in LADDER and review.due_at <= now:
         last = review.escalated_at
-        return "late" if last is None or last + pause(office, review.urgency) <= now else _cover(office, review, called, now)
-    return _cover(office, review, called, now)
-
-
-def _cover(office: Office, review: Review, called: bool, now: datetime) -> str:
-    if review.assigned_to not in duty.chain(office, review.kind, now, review.barred):
+        if last is None or last + pause(office, review.urgency) <= now:
+            return "late"
+    if review.assigned_to not in on_duty:
         return "uncovered"
     if review.flow_run_id and not called:
         return "uncalled"
@@ -71,17 +61,19 @@ def _cover(office: Office, review: Review, called: bool, now: datetime) -> str:
     return ""
 
 
-def _see_to(office: Office, each: _Open, stamp: Stamp) -> str:
+def _see_to(office: Office, review_id: int, reference: str, stamp: Stamp) -> bool:
+    """Look again under lock, and do what the question needs; True where it was late."""
     with office.transaction() as session:
-        case = cases.by_reference(session, each.reference, lock=True)
-        review = session.get_one(Review, each.review, with_for_update=True)
+        case = cases.by_reference(session, reference, lock=True)
+        review = session.get_one(Review, review_id, with_for_update=True)
         if review.state != "open":
-            return ""
+            return False
         holders = {code.person for code in reviews.live_codes(session, review.id, stamp.at)}
-        matter = _matter(office, review, review.assigned_to in holders, stamp.at)
+        on_duty = duty.chain(office, review.kind, stamp.at, review.barred)
+        matter = _matter(office, review, review.assigned_to in holders, on_duty, stamp.at)
         if matter == "late":
-            _step(office, session, case, review, holders, stamp)
-            return case.reference
+            _step(office, session, case, review, holders, on_duty, stamp)
+            return True
         if matter == "uncovered":
             person = duty.next_after(office, review.kind, stamp.at, review.assigned_to, review.barred, review.escalations)
             known = review.assigned_to in office.settings.people.keys
@@ -92,12 +84,11 @@ def _see_to(office: Office, each: _Open, stamp: Stamp) -> str:
         elif matter == "early":
             review.reminded_at = stamp.at
             _bring(office, session, case, review, review.assigned_to, holders, stamp, "most of the time to answer has passed")
-        return ""
+        return False
 
 
-def _step(office: Office, session: Session, case: Case, review: Review, holders: set[str], stamp: Stamp) -> None:
+def _step(office: Office, session: Session, case: Case, review: Review, holders: set[str], on_duty: tuple[str, ...], stamp: Stamp) -> None:
     """One step of the ladder: the one asked once more, then one after another, round and round; from the last one on, operations."""
-    on_duty = duty.chain(office, review.kind, stamp.at, review.barred)
     stays = review.escalations == 0 and review.assigned_to in on_duty
     person = review.assigned_to if stays else duty.next_after(office, review.kind, stamp.at, review.assigned_to, review.barred,
                                                               review.escalations)

@@ -5,6 +5,7 @@ Time ends no task. Who stands in for an owner that is away is told; the owner st
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cache
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
@@ -33,8 +34,10 @@ def watch_tasks(office: Office, stamp: Stamp) -> int:
 
     Returns how many alarms are new.
     """
+    on_duty = cache(lambda owner: _on_duty(office, owner, stamp.at))
     with office.transaction() as session:
-        waiting = [(action.id, case.reference) for action, case in open_tasks(session) if _matter(office, action, stamp.at)]
+        waiting = [(action.id, case.reference) for action, case in open_tasks(session)
+                   if _matter(office, action, on_duty(action.owner), stamp.at)]
     new = sum(_see_to(office, action, reference, stamp) for action, reference in waiting)
     with office.transaction() as session:
         for case in session.scalars(select(Case).where(Case.state == CaseState.NOTIFYING, Case.next_step_due <= stamp.at)):
@@ -48,14 +51,18 @@ def watch_tasks(office: Office, stamp: Stamp) -> int:
     return new
 
 
-def _matter(office: Office, action: Action, now: datetime) -> str:
+def _on_duty(office: Office, owner: str, now: datetime) -> tuple[str, ...]:
+    """Who may be the one that is told of a task of ``owner`` now."""
+    return (duty.stand_in(office, owner, now), *duty.chain(office, reviews.SAFEGUARDING, now))
+
+
+def _matter(office: Office, action: Action, on_duty: tuple[str, ...], now: datetime) -> str:
     """What a task needs now; empty: nothing."""
     last = action.escalated_at
     if action.due_at <= now and (last is None or last + pause(office, urgency(office, action)) <= now):
         return "late"
     if not action.called:
         return "new"
-    on_duty = (duty.stand_in(office, action.owner, now), *duty.chain(office, reviews.SAFEGUARDING, now))
     return "" if action.called in on_duty else "uncovered"
 
 
@@ -63,7 +70,7 @@ def _see_to(office: Office, action_id: int, reference: str, stamp: Stamp) -> boo
     with office.transaction() as session:
         case = cases.by_reference(session, reference, lock=True)
         action = session.get_one(Action, action_id, with_for_update=True)
-        matter = "" if action.done_at else _matter(office, action, stamp.at)
+        matter = "" if action.done_at else _matter(office, action, _on_duty(office, action.owner, stamp.at), stamp.at)
         if matter == "late":
             return _step(office, session, case, action, stamp)
         if matter:
