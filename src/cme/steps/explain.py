@@ -15,12 +15,15 @@ from sqlalchemy.orm import Session
 from cme import clock
 from cme.errors import BadInput
 from cme.records import cases
+from cme.records.flags import flags_held
 from cme.records.pupils import enrolment
 from cme.records.registers import current_marks
 from cme.records.tables import Finding as FindingRow
 from cme.records.tables import Pupil
 from cme.rules.book import RuleBook
 from cme.rules.corrections import retraction
+from cme.rules.day_one import RULE as DAY_ONE
+from cme.rules.day_one import vulnerable_absence, watched_flags
 from cme.rules.finding import Finding, PupilRecord
 from cme.rules.judge import OPENS_A_CASE, RULES, judge
 from cme.rules.marks import SessionMark
@@ -29,7 +32,7 @@ from cme.steps.arithmetic import DayLine, Distance, day_lines, not_reached, numb
 from cme.steps.office import Office
 from cme.steps.replay import end_of, marks_from, reading
 
-NAMES = tuple(rule.__name__ for rule in RULES)
+NAMES = (*(rule.__name__ for rule in RULES), DAY_ONE)
 
 
 @dataclass(frozen=True)
@@ -161,7 +164,10 @@ def _judged(office: Office, session: Session, pupil: Pupil, day: date, book: Rul
     start = marks_from(book.calendar, day)
     marks = current_marks(session, office.school, start, day, known_at, pupils=[pupil.id]).get(pupil.id, ())
     record = PupilRecord(pupil.id, enrolment(pupil, marks[0].day if marks else start), marks)
-    return _Judged(attendance(record, day, book), judge(record, day, book))
+    counted = attendance(record, day, book)
+    held = flags_held(session, office.school, clock.wall(day, "00:00"), known_at or clock.now(), [pupil.id]).get(pupil.id, ())
+    watched = watched_flags(held, office.policies.school.day_one_flags)
+    return _Judged(counted, (*judge(record, day, book), *vulnerable_absence(counted, watched, book)))
 
 
 def _of_row(row: FindingRow, then: _Judged, now: _Judged, book: RuleBook) -> Explained:
