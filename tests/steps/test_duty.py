@@ -17,7 +17,7 @@ from cme.records.history import events
 from cme.records.holders import current_holders, holder_at
 from cme.records.reviews import CONFIRMATION, CONTACT_OUTCOME, MISSING_REPORT, SAFEGUARDING, issue_link, link_holder
 from cme.records.tables import Action, CaseEvent, Decision, Review
-from cme.steps import contact, decisions, duty, oversee, staff
+from cme.steps import contact, decisions, duty, oversee, staff, view
 from cme.steps.review import ring, take_answer
 
 WEEK = {"from": "2026-11-23", "until": "2026-11-27"}
@@ -190,3 +190,28 @@ def test_a_further_deputy_may_decide_confirm_and_record(school: School, before_t
 def test_a_task_cannot_be_ended_by_a_deputy_nobody_knows(school: School, before_the_dsl: str) -> None:
     with pytest.raises(BadInput, match="'deputy_2' is not a role"):
         decisions.finish_action(school, before_the_dsl, 1, "The grandmother opened.", school.stamp("deputy_2"))
+
+
+def test_the_history_names_whoever_held_the_key_at_that_time(school: School, before_the_dsl: str, set_clock: Any) -> None:
+    staff.notice_changes(school, school.stamp())
+    assert take_answer(school, before_the_dsl, SAFEGUARDING, "k1", answer(code_for(school, "dsl")), RUN).accepted
+    set_clock("2026-12-01T08:00:00")
+    people(school, dsl={"name": "Ottoline Brackenbury", "email": "new-dsl@larkspur-bridge.example"})
+    staff.notice_changes(school, school.stamp())
+    decided = [line for line in view.history(school, before_the_dsl) if line.kind == "decision.made"]
+    assert [line.who for line in decided] == ["Imogen Thistlewick (designated safeguarding lead)"]
+    with school.transaction() as session:
+        shown = staff.shown_then(school, session)
+        assert shown("dsl", clock.now()) == "Ottoline Brackenbury (designated safeguarding lead)"
+        assert (shown("machine", clock.now()), shown("head", clock.now())) == ("the software", "Philippa Marrowdale (head teacher)")
+
+
+def test_a_deputy_who_has_left_is_still_named_where_they_acted(school: School, set_clock: Any) -> None:
+    people(school, more_deputies={"deputy_2": SECOND})
+    staff.notice_changes(school, school.stamp())
+    then = clock.now()
+    set_clock("2026-12-01T08:00:00")
+    people(school)
+    staff.notice_changes(school, school.stamp())
+    with school.transaction() as session:
+        assert staff.shown_then(school, session)("deputy_2", then) == "Tabitha Nettlecombe (deputy 2)"

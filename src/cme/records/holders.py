@@ -21,6 +21,14 @@ def holder_at(session: Session, person: str, moment: datetime) -> RoleHolder | N
                           .order_by(RoleHolder.id.desc()).limit(1))
 
 
+def holders_by_time(session: Session) -> dict[str, list[RoleHolder]]:
+    """All that was ever noted, by key, oldest first."""
+    found: dict[str, list[RoleHolder]] = {}
+    for row in session.scalars(select(RoleHolder).order_by(RoleHolder.id)):
+        found.setdefault(row.person, []).append(row)
+    return found
+
+
 def note_holder(session: Session, person: str, name: str, email: str, stamp: Stamp, why: str) -> None:
     """Write down that from now on ``person`` is this one (an empty name: nobody)."""
     session.add(RoleHolder(person=person, name=name, email=email, since=stamp.at))

@@ -13,6 +13,7 @@ from cme.records.tables import Case, Decision
 from cme.steps.decisions import REASONS
 from cme.steps.dossier import dossier_of
 from cme.steps.office import Office
+from cme.steps.staff import shown_then
 from cme.steps.view import OPAQUE_WHY, WORDS
 
 RETURN, REFERRAL = "attendance_return", "cme_referral"
@@ -26,7 +27,7 @@ FLAG_FIELDS = {"social worker": "social_care", "child protection plan": "social_
 def notification_of(session: Session, office: Office, case: Case, kind: str, decision: Decision, made_at: datetime) -> Notification:
     """The notification of a case as the records are now, for the decision that approved it."""
     d, school, authority = dossier_of(session, office, case), office.policies.school, office.policies.authority
-    officer, people = office.person("dsl"), office.settings.people
+    officer, people, shown = office.person("dsl"), office.settings.people, shown_then(office, session)
     approver = decision.decided_by_name or people.of(decision.decided_by).name      # whoever held the key then may have left
     who = {c["id"]: f"{c['name']} ({c['relationship'] or 'relationship not held'})" for c in d["contacts"]}
     codes = sorted({code for finding in d["findings"] for _, _, code in finding["marks"]})
@@ -47,7 +48,7 @@ def notification_of(session: Session, office: Office, case: Case, kind: str, dec
                               office.shown_time(decision.decided_at)),
         actions=[ActionLine(a["kind"], a["owner"].replace("_", " "), office.shown_time(datetime.fromisoformat(a["due"])), a["outcome"] or "")
                  for a in d["actions"]],
-        history=[HistoryLine(f"{clock.local(e.at):%d %b %Y %H:%M}", office.settings.people.shown(e.who),
+        history=[HistoryLine(f"{clock.local(e.at):%d %b %Y %H:%M}", shown(e.who, e.at),
                              WORDS[e.what] + (f": {e.why}" if e.what in OPAQUE_WHY else ""))
                  for e in events(session, case.reference) if e.what in TOLD])
 

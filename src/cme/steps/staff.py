@@ -1,8 +1,13 @@
 """Staff changes: the people file is compared with who was noted last. Whoever no longer holds a key can no longer answer with it."""
 
+from collections.abc import Callable
+from datetime import datetime
+
+from sqlalchemy.orm import Session
+
 from cme.records.alarms import clear_alarm, raise_alarm
 from cme.records.history import Stamp
-from cme.records.holders import current_holders, end_credentials, note_holder
+from cme.records.holders import current_holders, end_credentials, holders_by_time, note_holder
 from cme.steps.office import Office
 
 FILE_ALARM = "people:file"
@@ -37,3 +42,15 @@ def notice_changes(office: Office, stamp: Stamp) -> list[str]:
         else:
             clear_alarm(session, FILE_ALARM, stamp, "the people file can be read")
     return changed
+
+
+def shown_then(office: Office, session: Session) -> Callable[[str, datetime], str]:
+    """How a person key is written for people, with the name of whoever held it at that moment: (key, moment) to text."""
+    people, noted = office.settings.people, holders_by_time(session)
+
+    def shown(key: str, moment: datetime) -> str:
+        names = [row.name for row in noted.get(key, []) if row.since <= moment and row.name]
+        name = names[-1] if names else next((row.name for row in noted.get(key, []) if row.name), "")
+        return f"{name} ({people.title(key)})" if name else people.shown(key)
+
+    return shown

@@ -14,6 +14,7 @@ from cme.records.history import events
 from cme.records.tables import Case, CaseEvent, Outbox, Pupil
 from cme.steps.dossier import dossier_of
 from cme.steps.office import Office
+from cme.steps.staff import shown_then
 
 # what each event of the history is called where people read it
 WORDS = {
@@ -62,10 +63,11 @@ def history(office: Office, reference: str) -> list[Line]:
     """Everything that happened in a case, oldest first. Names people of the school and free text: not for Prefect."""
     with office.transaction() as session:
         case = cases.by_reference(session, reference)
-        return [_line(office, event) for event in events(session, case.reference)]
+        shown = shown_then(office, session)
+        return [_line(event, shown(event.who, event.at)) for event in events(session, case.reference)]
 
 
-def _line(office: Office, event: CaseEvent) -> Line:
+def _line(event: CaseEvent, who: str) -> Line:
     detail = event.why
     if event.what in ("decision.confirmed", "decision.not_confirmed"):
         detail += f" Reason: {event.data['reason']}"
@@ -73,7 +75,7 @@ def _line(office: Office, event: CaseEvent) -> Line:
         detail += f" Reason: {event.data['reason']}" + (f" Actions: {'; '.join(event.data['actions'])}." if event.data["actions"] else "")
     if event.what.startswith("mail.") and event.data.get("kind"):
         detail = f"{str(event.data['kind']).replace('_', ' ')}" + (f": {detail}" if detail else "")
-    return Line(f"{clock.local(event.at):%Y-%m-%d %H:%M:%S}", office.settings.people.shown(event.who), WORDS.get(event.what, event.what), detail,
+    return Line(f"{clock.local(event.at):%Y-%m-%d %H:%M:%S}", who, WORDS.get(event.what, event.what), detail,
                 event.flow_run_id or "", event.what)
 
 
