@@ -5,9 +5,10 @@ from tests.flows.conftest import RunningHouse
 
 from cme.errors import Permanent
 from cme.records.outbox import confirm_sent
-from cme.records.tables import CaseEvent, Decision, Outbox
+from cme.records.tables import Case, CaseEvent, Decision, MissingReport, Outbox, Pupil, Quarantine
+from cme.services.demo import PEOPLE
 from cme.services.prefect_api import wait_for
-from cme.steps import contact, decisions
+from cme.steps import contact, decisions, missing_report, report_form
 from sqlalchemy import select
 
 CONTACT, REVIEW = "contact-parents", "review-case"
@@ -95,6 +96,65 @@ def test_kill_nine_while_the_notification_is_handed_over_sends_no_second_copy_an
     house.sweep()
     assert house.state(reference) == "notified"
     assert len([text for text in house.post.to(house.authority) if reference in text]) == 1
+
+
+def report(house: RunningHouse, child: str, **changes: str) -> dict[str, dict[str, str]]:
+    return {"missing_child": {"child": child, "seen_on": "Today", "seen_at": "09:10", "where": "On the way to school", "reported_by": "TQA",
+                              "seen_by": "A parent or carer", "concern": report_form.NOT_WORRIED, **changes}}
+
+
+def children_without_a_case(house: RunningHouse) -> list[str]:
+    with house.office.transaction() as session:
+        rows = session.scalars(select(Pupil.id).where(Pupil.left.is_(None), Pupil.id.not_in(select(Case.pupil_id))).order_by(Pupil.id)).all()
+    return [report_form.reference_of(row) for row in rows]
+
+
+def taken(house: RunningHouse, run: str) -> str:
+    """The reference of the case a report's run has led to; empty while there is none."""
+    with house.office.transaction() as session:
+        return session.scalar(select(Case.reference).join(MissingReport, MissingReport.case_id == Case.id)
+                              .where(MissingReport.source_key == run)) or ""
+
+
+@pytest.fixture(scope="module")
+def put_off(house: RunningHouse, two_cases: list[str]) -> str:
+    """A report that somebody put off to a time long from now, and whose run nobody will see."""
+    return house.api.start("report-missing", "put off", report(house, children_without_a_case(house)[5]), at="2036-01-01T00:00:00Z")
+
+
+def test_a_report_of_a_member_of_staff_asks_the_attendance_officer_and_then_the_dsl_at_once(
+        house: RunningHouse, two_cases: list[str], put_off: str) -> None:
+    run = house.api.start("report-missing", "report", report(house, children_without_a_case(house)[0]))
+    assert house.api.finish(run) == "COMPLETED"
+    reference = taken(house, run)
+    assert f"Your report is case {reference}. The attendance officer is being called" in house.api.message(run)
+    asked = house.paused("ask-attendance-officer", reference)
+    code = house.code("attendance_officer", reference)
+    house.api.resume(asked, {"outcome": missing_report.NOT_KNOWN, "where": "", "tried": "Rang both parents", "known": [], "code": code})
+    house.paused(REVIEW, reference)
+    house.code("dsl", reference)
+    assert any(reference in text and "RING NOW" in text for text in house.post.to(PEOPLE["dsl"]["email"]))
+
+
+def test_a_report_with_an_unknown_reference_fails_in_one_sentence_that_says_whom_to_ring(house: RunningHouse, two_cases: list[str]) -> None:
+    run = house.api.start("report-missing", "report", report(house, "P-999999"))
+    assert house.api.finish(run) == "FAILED"
+    said = house.api.message(run)
+    assert said.startswith("No pupil has the reference P-999999") and PEOPLE["attendance_officer"]["telephone"] in said
+    with house.office.transaction() as session:
+        assert session.scalars(select(Quarantine.place).where(Quarantine.source == "report-missing")).all() == [run]
+
+
+def test_a_name_in_place_of_the_reference_is_refused_by_the_form(house: RunningHouse, two_cases: list[str]) -> None:
+    with pytest.raises(Permanent, match="409"):
+        house.api.start("report-missing", "report", report(house, "Quilla Bramblewick"))
+
+
+def test_a_report_started_past_the_form_or_put_off_does_not_vanish(house: RunningHouse, two_cases: list[str], put_off: str) -> None:
+    past = house.api.start("report-missing", "report", {"missing_child": {"child": children_without_a_case(house)[1]}}, checked=False)
+    assert house.api.finish(past) == "COMPLETED" and taken(house, past)
+    wait_for(lambda: house.sweep() or taken(house, put_off), 150, "the sweep to take the report that was put off")
+    assert house.paused("ask-attendance-officer", taken(house, put_off))
 
 
 def test_the_history_of_the_whole_day_is_unbroken(house: RunningHouse, two_cases: list[str]) -> None:
