@@ -16,6 +16,11 @@ def test_a_changed_mark_is_named_with_both_codes() -> None:
     assert retraction(BEFORE, now(AM19="I")) == "no longer holds: 1 of its 10 marks changed (19 Nov 2025 AM: N is now I)"
 
 
+def test_a_change_is_one_whichever_code_comes_first_in_the_alphabet() -> None:
+    assert retraction(BEFORE, now(AM19="/", PM19="\\", AM20="U")).endswith(
+        "3 of its 10 marks changed (19 Nov 2025 AM: N is now /, 19 Nov 2025 PM: N is now \\, 20 Nov 2025 AM: N is now U)")
+
+
 def test_a_mark_that_vanished_is_a_mark_not_entered() -> None:
     assert changed_marks(BEFORE, BEFORE[1:]) == [(BEFORE[0], "-")]
     assert changed_marks(BEFORE, now(AM17="")) == [(BEFORE[0], "-")]

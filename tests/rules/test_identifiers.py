@@ -29,6 +29,7 @@ def test_the_widely_copied_worked_example_is_wrong() -> None:
         ("X80120000A001", "is not a letter"),
         ("A801200005001", "does not fit"),
         ("B80120000500", "12 characters"),
+        ("B8012000050011", "14 characters"),
         ("", "0 characters"),
         ("I801200005001", "without I, O and S"),
         ("B80120000500O", "without I, O and S"),

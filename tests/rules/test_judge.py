@@ -1,5 +1,6 @@
 """The judge as a whole: order, purity, corrections, and findings that are past rather than wrong."""
 
+from dataclasses import replace
 from datetime import date
 from itertools import permutations
 
@@ -11,9 +12,11 @@ from cme.errors import BadInput
 from cme.rules.book import Number
 from cme.rules.finding import Enrolment, PupilRecord
 from cme.rules.judge import OPENS_A_CASE, contradicted, judge
+from cme.rules.last_seen import holiday_sweep, last_seen
 from cme.rules.marks import SessionMark
 from cme.rules.possible_sessions import attendance
 from cme.rules.sickness import by_forecast
+from cme.rules.ten_sessions import monday, school_weeks
 from cme.rules.twenty_days import OTHER_TESTS, twenty_days
 from cme.rules.unresolved_marks import due
 
@@ -95,8 +98,9 @@ def test_a_number_counts_from_its_day_and_a_rule_is_silent_before(book) -> None:
 def test_a_number_that_does_not_exist_is_an_error_and_never_silence(book) -> None:
     with pytest.raises(BadInput, match="no number called 'continous'"):
         book.number("continous", AS_OF)
-    with pytest.raises(BadInput, match="no number called 'continous'"):
-        book.with_value("continous", 5)
+    for name in ("continous", "weeks"):       # before and after all others in the alphabet
+        with pytest.raises(BadInput, match=f"no number called '{name}'"):
+            book.with_value(name, 5)
 
 
 def test_one_number_is_changed_and_no_other(book) -> None:
@@ -133,6 +137,40 @@ def test_the_evidence_page_names_the_earliest_day_and_what_no_count_can_show(boo
     assert twenty_days(attendance(record, date(2023, 11, 28), book), book) is None
     waiting = twenty_days(attendance(pupil(book=book, last=date(2025, 11, 27)), date(2025, 12, 2), book), book)
     assert waiting.earliest == date(2025, 12, 16)      # eleven more, the day judged the first of them
+
+
+def test_with_exactly_twenty_days_the_earliest_day_is_the_twentieth_however_much_later_it_is_asked(book) -> None:
+    record = pupil(book=book, first=date(2025, 11, 3))                  # INSET, so that the twentieth is the Monday after
+    marks = (*record.marks, *(SessionMark(date(2025, 12, 1), s, "O") for s in ("AM", "PM")))
+    for as_of in (date(2025, 12, 1), date(2025, 12, 3)):
+        shown = twenty_days(attendance(PupilRecord(3, record.enrolment, marks), as_of, book), book)
+        assert (len(shown.run.days), shown.earliest) == (20, date(2025, 12, 1))
+
+
+def test_a_holiday_of_exactly_the_number_of_days_calls_for_the_sweep(book) -> None:
+    record = pupil(book=book, first=date(2026, 5, 22), last=date(2026, 5, 22))     # nine days to Monday 1 June
+    for days, found in ((9, True), (10, False)):
+        changed = book.with_value("holiday_sweep", days)
+        assert bool(holiday_sweep(attendance(record, date(2026, 5, 22), changed), changed)) is found
+
+
+def test_days_since_a_child_was_seen_begin_at_nought_and_never_below(book) -> None:
+    seen = attendance(pupil(book=book, codes={AS_OF: "/"}), AS_OF, book)
+    assert last_seen(seen, book).days == 0
+    assert last_seen(attendance(pupil(book=book, codes={AS_OF: "/"}), date(2025, 11, 29), book), book).days == 1
+    to_come = PupilRecord(3, Enrolment(date(2025, 12, 1)), ())
+    assert last_seen(attendance(to_come, AS_OF, book), book).days == 0
+
+
+def test_a_week_with_school_on_its_friday_only_is_a_school_week_and_begins_on_its_monday(book) -> None:
+    assert [monday(date(2025, 11, day)) for day in (16, 17, 21, 23)] == [date(2025, 11, day) for day in (10, 17, 17, 17)]
+    closed = frozenset(date(2025, 11, day) for day in range(17, 21))
+    shut = replace(book, calendar=replace(book.calendar, closures=closed))
+    record = pupil(book=book, first=date(2025, 11, 10), last=date(2025, 11, 10))
+    weeks = school_weeks(attendance(record, date(2025, 11, 24), shut), shut)
+    assert weeks == {date(2025, 11, 10): 0, date(2025, 11, 17): 1, date(2025, 11, 24): 2}
+    gone = replace(shut, calendar=replace(shut.calendar, closures=closed | {date(2025, 11, 21)}))
+    assert date(2025, 11, 17) not in school_weeks(attendance(record, date(2025, 11, 24), gone), gone)
 
 
 def test_open_marks_n_come_with_their_deadline_the_most_urgent_first(book) -> None:

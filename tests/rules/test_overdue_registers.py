@@ -39,6 +39,13 @@ def test_the_verdict_is_what_the_example_says(example: dict) -> None:
     assert answer.reason == example.get("reason", answer.reason) != ""
 
 
+@pytest.mark.parametrize("basis", ["", "none", "last_saved", "observed"])
+def test_times_that_contradict_each_other_prove_nothing_whatever_they_are_said_to_be(basis) -> None:
+    answer = verdict(START, 10, taken_from=at("09:25"), taken_to=at("09:05"), basis=basis, status="taken", now=at("09:30"),
+                     source_fresh=True)
+    assert answer.verdict == "unknown" and "contradict" in answer.reason
+
+
 MINUTES = st.none() | st.integers(-30, 60)
 
 

@@ -132,7 +132,7 @@ def test_of_two_marks_for_one_session_one_is_kept_whatever_their_order(book, cod
 
 def test_late_pupils_are_counted_apart_before_and_after_the_register_closed(book) -> None:
     pupil = attendance(record((date(2025, 7, 1), "AM", "L"), (DAY, "AM", "L"), (DAY, "PM", "U"), (DAY + timedelta(1), "AM", "U"),
-                              (DAY + timedelta(1), "PM", "V"), admitted=date(2025, 1, 1)), DAY + timedelta(1), book)
+                              (DAY + timedelta(1), "PM", "V"), (DAY - timedelta(3), "AM", "/"), admitted=date(2025, 1, 1)), DAY + timedelta(1), book)
     late = lateness(pupil)
     assert (len(late.before_close), len(late.after_close), late.sessions) == (1, 2, 3)
     assert {mark.code for mark in late.before_close} == {"L"} and {mark.code for mark in late.after_close} == {"U"}

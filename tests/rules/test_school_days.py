@@ -138,6 +138,18 @@ def test_a_calendar_without_school_days_says_so() -> None:
         empty.next_school_day(date(2025, 9, 10))
 
 
+def test_a_school_day_is_looked_for_over_400_days_and_no_further() -> None:
+    start = date(2025, 9, 10)
+    for days in (400, 401):
+        only = start + timedelta(days=days)
+        calendar = SchoolCalendar((Term("autumn", start, start), Term("autumn", only, only)))
+        if days == 400:
+            assert calendar.next_school_day(start) == only and calendar.previous_school_day(only) == start
+        else:
+            with pytest.raises(NoSchoolDay):
+                calendar.next_school_day(start)
+
+
 def test_days_cannot_be_added_backwards(school) -> None:
     with pytest.raises(BadInput):
         school.add_school_days(date(2025, 9, 10), -1)

@@ -57,7 +57,7 @@ def runs(days: Iterable[PossibleDay], codes: frozenset[str]) -> list[Run]:
             in_a_row += len(day.sessions)
         elif day.sessions:
             close(next(mark for mark in day.sessions if mark.code not in codes))
-            counted, in_a_row = [], 0
+            counted = []
             for mark in day.sessions:
                 in_a_row = in_a_row + 1 if mark.code in codes else 0
         gaps.extend(day.unmarked)

@@ -155,11 +155,11 @@ def _since(year: tuple[PossibleDay, ...], absent: tuple[SessionMark, ...], numbe
     """The first day of the present stretch of days on which the rate was reached (a rate can fall again)."""
     missed = Counter(mark.day for mark in absent)
     total = possible = 0
-    since = absent[0].day
-    reached = False
+    stretch: list[date] = []
     for day in year:
         total, possible = total + missed[day.day], possible + len(day.sessions)
-        before, reached = reached, 100 * total >= number.value * possible > 0
-        if reached and not before:
-            since = day.day
-    return since
+        if possible and 100 * total >= number.value * possible:
+            stretch.append(day.day)
+        else:
+            stretch.clear()
+    return stretch[0]
