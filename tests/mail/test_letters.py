@@ -23,9 +23,12 @@ FILLED: dict[str, dict[str, Any]] = {
     "parent_contact": {"school": "Larkspur Bridge School", "telephone": "0121 496 0123"},
     "register_overdue_teacher": REGISTER, "register_overdue_officer": REGISTER,
     "review_call": REVIEW, "contact_call": REVIEW, "review_reminder": REVIEW, "review_handover": REVIEW, "new_code": REVIEW,
-    "confirmation_call": REVIEW, "review_urgent": REVIEW, "question_waits": REVIEW,
+    "confirmation_call": REVIEW, "review_urgent": REVIEW, "question_waits": REVIEW, "urgent_reminder": REVIEW,
     "task_call": {**REVIEW, "why": "A task was set that is yours to do.", "task": "Home visit", "owner": "attendance officer",
                   "command": 'cme done CME-2026-0012 3 --by attendance_officer --outcome "..."'},
+    "missing_report_call": REVIEW,
+    "report_unread": {"number": 3, **REVIEW, "given_by": "QWE", "reported_at": "Monday 23 November 2026, 09:40", "given_child": "P-1042",
+                      "command": 'cme reports 3 --by YOUR-ROLE --reason "..."'},
     "alarms": {"number": 2, "lines": ["The people file cannot be read (school)"], "school": "Larkspur Bridge School"},
     "alarm": {"reference": "CME-2026-0012", "sentence": "A question is past its due time.", "school": "Larkspur Bridge School"},
     "la_cover": {"title": "CME referral", "reference": "CME-2026-0012", "answer_by": "Wednesday", "telephone": "0121 496 0123",
@@ -53,7 +56,8 @@ def test_a_letter_other_than_the_authoritys_can_hold_no_data_of_a_child(name: st
     used = set(re.findall(r"\{\{\s*(\w+)", source))
     assert used <= {"reference", "link", "code", "due", "valid_until", "childrens_services", "school", "telephone", "date",
                     "group", "session", "start", "reason", "sentence", "raised_at", "title", "answer_by", "referrer", "dossier",
-                    "police_emergency", "police", "childrens_services_out_of_hours", "why", "task", "owner", "command", "number", "line"}
+                    "police_emergency", "police", "childrens_services_out_of_hours", "why", "task", "owner", "command", "number", "line",
+                    "given_by", "reported_at", "given_child"}
 
 
 @pytest.mark.parametrize("name", FILLED)

@@ -87,6 +87,9 @@ def test_a_day_one_question_goes_from_person_to_person_within_minutes(school: Sc
         assert (asked(school, "operations") > 0) == (moment >= "10:30")
     assert order == [before_the_dsl] * 5 and asked(school, "operations") == 2
     assert asked(school, "dsl") == 4                        # called, called anew as urgent, reminded at 10:00 and at 10:40
+    for who in ("dsl", "deputy_dsl", "deputy_2", "head"):   # whoever it is: the telephone first
+        letter = [wire for wire in school.post.to(school.person(who).email) if b"CONCERN ABOUT SAFETY" in wire]
+        assert letter and school.policies.authority.childrens_services.encode() in letter[-1], who
 
 
 def test_the_pace_follows_the_urgency(school: School, before_the_dsl: str, set_clock: Any) -> None:

@@ -38,7 +38,8 @@ def call(office: Office, session: Session, case: Case, review: Review, person: s
 
 def remind(office: Office, session: Session, case: Case, review: Review, person: str, stamp: Stamp) -> None:
     """Mail ``person``, who holds a code already, that the question still waits."""
-    office.queue_letter(session, "review_reminder", to=office.person(person).email, subject_of=case.reference, stamp=stamp,
+    letter = "urgent_reminder" if review.urgency == reviews.DAY_ONE else "review_reminder"
+    office.queue_letter(session, letter, to=office.person(person).email, subject_of=case.reference, stamp=stamp,
                         dedupe_key=f"reminder:{review.id}:{person}:{review.escalations}:{stamp.at:%Y%m%d%H%M}", reference=case.reference,
                         link=link(office, review), due=office.shown_time(review.due_at), **numbers(office))
 

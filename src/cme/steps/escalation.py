@@ -116,7 +116,8 @@ def _bring(office: Office, session: Session, case: Case, review: Review, person:
     elif person in holders:
         remind(office, session, case, review, person, stamp)
     else:
-        call(office, session, case, review, person, stamp, "review_handover" if review.kind == reviews.SAFEGUARDING and moved else "")
+        passed = moved and review.kind == reviews.SAFEGUARDING and review.urgency == reviews.ROUTINE
+        call(office, session, case, review, person, stamp, "review_handover" if passed else "")
 
 
 def _watch_cover(office: Office, asked: set[tuple[str, str]], stamp: Stamp) -> None:
