@@ -152,7 +152,9 @@ class Demo:
                       f"In another terminal:  {cme} show {paused[0]}   or   history {paused[0]}, cases, --help", ""]
         lines += ["Nobody has to sign in here: the demo can be reached from this machine only, and all its children are made up."
                   if not self.registers else "Nobody has to sign in here: the demo can be reached from this machine only.",
-                  "`cme up` asks for a password, or for the school's own sign-in.", "",
+                  "`cme up` asks for a password, or for the school's own sign-in.",
+                  f"{len(load().unconfirmed())} of its values are examples that no school has confirmed; in production they are refused "
+                  "(`cme check-config` names them).", "",
                   "Ctrl-C stops everything and leaves nothing behind."]
         self.out.print("\n".join(lines))
         return page
