@@ -27,6 +27,7 @@ class RunningDemo:
     environment: dict[str, str]
     said: list[str] = field(default_factory=list)
     ready: threading.Event = field(default_factory=threading.Event)
+    reported: str = ""                 # the case of the child that a test has reported missing
 
     def listen(self) -> None:
         assert self.process.stdout

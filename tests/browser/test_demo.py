@@ -160,6 +160,71 @@ def test_operations_staff_read_the_timetable_in_the_ui(demo: RunningDemo, page: 
     shot(page, "runs")
 
 
+def text_of(demo: RunningDemo, to: str, about: str) -> str:
+    """The newest mail to a person about a case; waits for it."""
+    [newest, *_] = wait_for(lambda: [mail for mail in mails(demo) if mail["to"] == to and about in mail["subject"]], 120, f"a mail about {about}")
+    text: str = raw(demo, newest).get_body(("plain",)).get_content()
+    return text
+
+
+def found(pattern: str, text: str) -> str:
+    match = re.search(pattern, text)
+    assert match, text
+    return match[1] if match.groups() else match[0]
+
+
+def test_the_dossiers_page_opens_from_the_mail_and_shows_the_child_outside_prefect(demo: RunningDemo, page: Page) -> None:
+    page.goto(found(r"http://\S+/cme/dossier/\S+", text_of(demo, DSL, reference(demo))))
+    assert page.title() == reference(demo)
+    for word in ("The child", "Why this case was opened", "999", "0121 496 0331"):
+        expect(page.get_by_text(word).first).to_be_visible(timeout=SLOW)
+    shot(page, "dossier")
+
+
+def test_any_member_of_staff_reports_a_missing_child_and_the_dsl_is_called_at_once(demo: RunningDemo, page: Page) -> None:
+    child = found(r"P-\d+", demo.cme("pupil", "an"))
+    page.set_viewport_size({"width": 1280, "height": 1400})      # a list at the bottom of the page opens where a mouse reaches it
+    page.goto(f"{demo.address('Prefect UI')}/v2/deployments")
+    page.get_by_role("link", name="report-missing", exact=True).first.click(timeout=SLOW)
+    page.get_by_role("button", name="Run", exact=True).click(timeout=SLOW)
+    page.get_by_role("menuitem", name="Custom run").click()
+    page.get_by_text("Reference of the child").wait_for(timeout=SLOW)
+    for box, typed in enumerate((child, "09:10", "TQA")):
+        page.locator("textarea").nth(box).fill(typed)
+    for choice in ("Yes: I am worried", "Today", "In class", "A teacher"):
+        page.get_by_text("Select", exact=True).first.click()
+        page.get_by_role("option", name=re.compile(f"^{choice}")).click()
+    shot(page, "report-form")
+    page.get_by_role("button", name="Submit").click()
+    page.set_viewport_size({"width": 1280, "height": 900})
+    called = text_of(demo, DSL, "CONCERN ABOUT SAFETY")
+    assert "RING NOW" in called and "0121 496 0331" in called
+    demo.reported = found(r"CME-\d{4}-\d{4}", called)
+    assert "Please answer by" in text_of(demo, "attendance@larkspur-bridge.example", demo.reported)
+
+
+def test_a_decision_not_to_refer_takes_effect_only_when_a_second_person_confirms_it(demo: RunningDemo, page: Page) -> None:
+    called = text_of(demo, DSL, demo.reported)
+    open_form(page, found(r"http://\S+/runs/flow-run/\S+", called))
+    answer(page, "No referral now: follow up on the school's date", "Home visit", "The child came back at ten; I spoke to her.",
+           found(r"One-time code:\s+(\d{6})", called))
+    page.get_by_role("dialog").get_by_role("button", name="Resume").click()
+    second = text_of(demo, "deputy-dsl@larkspur-bridge.example", demo.reported)
+    assert "confirmation" in demo.cme("cases")
+    page.goto(found(r"http://\S+/runs/flow-run/\S+", second))
+    page.locator("button[aria-haspopup=menu]").first.click(timeout=SLOW)
+    page.get_by_role("menuitem", name="Resume").click()
+    form = page.get_by_role("dialog")
+    form.get_by_text("Select", exact=True).first.click(timeout=SLOW)
+    page.get_by_role("option", name=re.compile("^Yes")).click()
+    form.locator("textarea").nth(0).fill("I have seen the child in class myself.")
+    form.locator("textarea").nth(1).fill(found(r"One-time code:\s+(\d{6})", second))
+    shot(page, "second-person")
+    form.get_by_role("button", name="Resume").click()
+    wait_for(lambda: "decision confirmed" in demo.cme("history", demo.reported), 60, "the confirmation")
+    assert "following up" in demo.cme("cases")
+
+
 def test_nothing_that_identifies_a_child_is_in_prefect_the_logs_or_a_subject(demo: RunningDemo) -> None:
     house = json.loads(Path(demo.environment["CME_HOUSE"]).read_text())["environment"]
     secrets = secrets_of(Path(house["CME_REGISTERS_FOLDER"]))
