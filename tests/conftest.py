@@ -13,6 +13,15 @@ from cme.records import database
 from cme.records.embedded import Cluster
 
 _numbers = count(1)
+# tests that start Prefect's server: one after another, beside all others when `make test` uses two processes
+HOUSES = ("browser", "flows", "services")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep a file's tests in one process and in their order, and all tests that start servers in one."""
+    for item in items:
+        place = item.path.relative_to(Path(__file__).parent)
+        item.add_marker(pytest.mark.xdist_group("houses" if place.parts[0] in HOUSES else str(place)))
 
 
 @pytest.fixture(scope="session")
