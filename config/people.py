@@ -22,7 +22,7 @@ NOT_KEYS = {*ROLES, "machine", "school"}
 def _moment(value: Any, *, end: bool) -> datetime:
     """A day or a moment as UTC; a day as ``until`` runs to its end."""
     try:
-        read = value if isinstance(value, date) else datetime.fromisoformat(str(value))
+        read: date = value if isinstance(value, date) else datetime.fromisoformat(str(value))
     except ValueError:
         raise ValueError(f"{value!r} is no time; give a day like 2026-11-02 or a moment like 2026-11-02T13:00") from None
     if not isinstance(read, datetime) or isinstance(value, str) and len(value) == 10:

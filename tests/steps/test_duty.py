@@ -1,12 +1,13 @@
 """Who is asked: the people on duty, in order. Whoever goes away or leaves hands over; nobody answers under a name that was theirs."""
 
 from datetime import timedelta
+from email import message_from_bytes, policy
 from typing import Any
 
 import pytest
 from sqlalchemy import select
 from tests.config.test_people import SECOND, write
-from tests.steps.answers import RUN, answer, code_for, second, state
+from tests.steps.answers import OTHER_RUN, RUN, answer, code_for, second, state
 from tests.steps.school import School
 from tests.steps.test_oversee import alarms, asked
 
@@ -122,6 +123,16 @@ def test_whoever_has_left_cannot_answer_any_more_and_the_question_goes_to_the_ne
     with school.transaction() as session:
         assert [e.why for e in events(session, before_the_dsl) if e.what == "review.handed_over"][-1] == "the person asked has left"
         assert "the person who held them has left" in [e.why for e in events(session, before_the_dsl) if e.what == "review.codes_ended"]
+
+
+def test_a_bell_that_rings_for_whoever_has_just_left_calls_nobody_and_the_sweep_calls_the_next(school: School, before_the_dsl: str) -> None:
+    people(school, more_deputies={"deputy_2": SECOND}, away=away("dsl", "deputy_dsl"))
+    sweep(school)
+    people(school, away=away("dsl", "deputy_dsl"))
+    assert ring(school, before_the_dsl, SAFEGUARDING, OTHER_RUN, school.stamp()) is not None
+    sweep(school)
+    assert assigned(school) == "head" and asked(school, "head") == 1
+    assert f"/runs/flow-run/{OTHER_RUN}" in message_from_bytes(school.post.to(school.person("head").email)[-1], policy=policy.default).get_content()
 
 
 def test_a_new_dsl_gets_a_code_of_their_own_and_the_old_dsls_code_and_link_are_dead(school: School, before_the_dsl: str) -> None:

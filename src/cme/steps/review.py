@@ -65,11 +65,12 @@ def ring(office: Office, reference: str, kind: str, flow_run_id: str, stamp: Sta
             record(session, reference, "review.rung", stamp, "the paused step is ready", {"review": review.id, "kind": kind})
         refusal, answered_by = _last_refusal(session, review)
         holders = {code.person for code in reviews.live_codes(session, review.id, stamp.at)}
-        if moved:
+        known = office.settings.people.keys          # whoever has left is called no more: the sweep brings the question to the next
+        if review.assigned_to in known and moved:
             call(office, session, case, review, review.assigned_to, stamp)
-        elif review.assigned_to not in holders:
+        elif review.assigned_to in known and review.assigned_to not in holders:
             call(office, session, case, review, review.assigned_to, stamp, "new_code", reason=refusal or "the code before has expired")
-        if answered_by and answered_by not in {*holders, review.assigned_to, review.barred}:
+        if answered_by in known and answered_by not in {*holders, review.assigned_to, review.barred}:
             call(office, session, case, review, answered_by, stamp, "new_code", reason=refusal)    # their code was used up by a stale answer
         return Rung(review.id, kind, review.number, reviews.shown_number(session, review), review.tries, opaque_summary(review.dossier),
                     refusal, office.shown_time(review.due_at))
