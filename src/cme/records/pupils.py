@@ -10,7 +10,6 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timezone
 from functools import cache
-from itertools import chain
 from typing import Any
 
 from sqlalchemy import BigInteger, Date, cast, func, insert, or_, select, update
@@ -20,6 +19,7 @@ from sqlalchemy.orm import Session
 from cme.records.arrays import among, columns_by, rows_of
 from cme.records.contacts import keep_contacts, keep_flags
 from cme.records.history import Stamp
+from cme.records.named import Named
 from cme.records.tables import Pupil, Staff
 from cme.rules.finding import Enrolment
 from cme.sources import source
@@ -68,10 +68,10 @@ def enrolment(pupil: Pupil, first_mark: date) -> Enrolment:
                      expected_sessions(pupil.expected_pattern))
 
 
-def keep_pupils(session: Session, given: Mapping[str, Sequence[source.Pupil]], named: Mapping[str, Iterable[Collection[str]]],
+def keep_pupils(session: Session, given: Mapping[str, Sequence[source.Pupil]], named: Mapping[str, Iterable[Named]],
                 stamp: Stamp) -> dict[str, Roll]:
     """Bring the pupils of each school up to date and return its roll. ``given`` is what its source says of pupils, ``named``
-    the identifiers that stand in each of its registers and perhaps nowhere else."""
+    whom its registers name, in whatever register for the first time; they are placed."""
     rolls = {school: Roll() for school in [*given, *named]}
     told = {school: {pupil.mis_id: pupil for pupil in pupils} for school, pupils in given.items() if pupils}
     compared = sorted({column for pupils in told.values() for pupil in pupils.values() for column in _columns(pupil.given)})
@@ -160,14 +160,13 @@ def _update(session: Session, changed: Mapping[int, source.Pupil]) -> None:
 
 
 def _admit(session: Session, rolls: Mapping[str, Roll], told: Mapping[str, Mapping[str, source.Pupil]],
-           named: Mapping[str, Iterable[Collection[str]]], stamp: Stamp) -> None:
+           named: Mapping[str, Iterable[Named]], stamp: Stamp) -> None:
     fresh = []
     for school, roll in rolls.items():
         own = told.get(school, {})
-        unknown = sorted({name for names in chain([own], named.get(school, ())) if not all(map(roll.ids.__contains__, names))
-                          for name in names if name not in roll.ids})
+        unknown = {mis_id for mis_id in own if mis_id not in roll.ids}.union(*(one.place(roll.ids) for one in named.get(school, ())))
         roll.new = len(unknown)
-        for mis_id in unknown:
+        for mis_id in sorted(unknown):
             everything = {column: getattr(source.Pupil(mis_id), name) for name, column in _COLUMN.items()}
             fresh.append({"school": school, "mis_id": mis_id, "first_seen": stamp.at, "last_seen": stamp.at, **everything,
                           **(_values(own[mis_id]) if mis_id in own else {})})
@@ -175,6 +174,9 @@ def _admit(session: Session, rolls: Mapping[str, Roll], told: Mapping[str, Mappi
         for school, mis_id, number in session.execute(insert(Pupil).returning(Pupil.school, Pupil.mis_id, Pupil.id),
                                                       fresh[start:start + _BATCH]):
             rolls[school].ids[mis_id] = number
+    for school in {row["school"] for row in fresh}:
+        for one in named.get(school, ()):
+            one.place(rolls[school].ids)
 
 
 def _keep_beside(session: Session, rolls: Mapping[str, Roll], told: Mapping[str, Mapping[str, source.Pupil]], stamp: Stamp) -> None:

@@ -9,9 +9,9 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
-from functools import cached_property
 from typing import Any
 
+from cme.records.named import PupilsInOrder
 from cme.records.pupils import Roll
 from cme.rules.marks import MISSING, CodeTable, UnknownCode
 from cme.sources.source import Mark, RegisterDocument, TimeSemantics
@@ -19,19 +19,6 @@ from cme.sources.source import Mark, RegisterDocument, TimeSemantics
 TAKEN, PARTIAL, NOT_TAKEN = "taken", "partial", "not taken"
 ABSENT_FROM_EXPORT = "not_in_export"
 UNKNOWN = "\0\0"
-
-
-class PupilsInOrder(tuple[int, ...]):
-    """The pupils of a register by number, ascending: what a roster holds. What is derived from them is made once."""
-
-    @cached_property
-    def text(self) -> str:
-        return ",".join(map(str, self))
-
-    @cached_property
-    def hash(self) -> bytes:
-        """SHA-256, by which a roster is found again."""
-        return hashlib.sha256(self.text.encode()).digest()
 
 
 @dataclass(frozen=True)
@@ -128,7 +115,7 @@ def decoded(marks: bytes) -> list[str]:
 def content_of(document: RegisterDocument, before: Known | None, held: Held | None, roll: Roll, codes_of: CodesOf, seen: Seen) -> Content:
     """The content of ``document`` after the version ``before``, which holds ``held``, mark by mark.
 
-    ``roll`` must have been asked for the pupils without a mark (``not_entered``). The content of almost all registers is
+    ``roll`` must have been asked for the pupils without a mark. The content of almost all registers is
     read quicker by ``register_columns``, which leaves to this function whatever it does not know; both give the same.
     """
     codes: dict[int, str] = {}
@@ -153,18 +140,13 @@ def content_of(document: RegisterDocument, before: Known | None, held: Held | No
     status = status_of(document, entered, expected)
     if held:
         _keep_missing(codes, extras, held_codes, held.extras)
-    pupils = PupilsInOrder(sorted(codes))
-    return Content(pupils, encoded([codes[pupil] for pupil in pupils]), {str(pupil): extras[pupil] for pupil in sorted(extras)},
+    pupils = PupilsInOrder(tuple(sorted(codes)))
+    return Content(pupils, encoded([codes[pupil] for pupil in pupils.numbers]), {str(pupil): extras[pupil] for pupil in sorted(extras)},
                    status, *interval(document.taken_at, status, before, seen), document.taken_by, tuple(unknown))
 
 
 def is_entered(raw: str) -> bool:
     return raw.strip() not in ("", MISSING)
-
-
-def not_entered(document: RegisterDocument) -> set[str]:
-    """The source's identifiers of the pupils for whom no mark was entered: with them it matters whether one was expected."""
-    return {mark.pupil for mark in document.marks if not is_entered(mark.code)}
 
 
 def beside(mark: Mark, codes_of: CodesOf) -> dict[str, Any]:

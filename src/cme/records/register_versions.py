@@ -4,13 +4,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from sqlalchemy import Date, Text, and_, insert, select
+from sqlalchemy import Date, Text, and_, select
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.orm import Session
 
 from cme.records.arrays import among, rows_of
+from cme.records.binary_copy import copy_rows
 from cme.records.history import Stamp
-from cme.records.register_content import Content, PupilsInOrder
+from cme.records.named import PupilsInOrder
+from cme.records.register_content import Content
 from cme.records.tables import ExpectedRegister, RegisterVersion, Roster
 from cme.sources.source import ExpectedRegister as Expected
 
@@ -30,9 +32,9 @@ class NewVersion:
 
 def write_versions(session: Session, source: str, pulls: Mapping[str, int], fresh: Sequence[NewVersion], stamp: Stamp) -> None:
     """Write the versions; ``pulls`` holds the number of each school's pull."""
-    rosters = _rosters(session, {new.content.pupils for new in fresh})
+    rosters = _rosters(session, [new.content.pupils for new in fresh])
     for start in range(0, len(fresh), _BATCH):
-        session.execute(insert(RegisterVersion), [
+        copy_rows(session, RegisterVersion, [
             {"school": new.key[0], "local_date": new.key[1], "kind": new.key[2], "slot": new.key[3], "group_key": new.key[4],
              "seen_at": stamp.at, "source": source, "pull_id": pulls[new.key[0]], "status": c.status, "taken_from": c.taken_from,
              "taken_to": c.taken_to, "basis": c.basis, "taken_by": c.taken_by, "roster_id": rosters[c.pupils.hash],
@@ -44,7 +46,7 @@ def _rosters(session: Session, wanted: Iterable[PupilsInOrder]) -> dict[bytes, i
     """The number of each roster by its hash. Another transaction may write the same one at the same time."""
     by_hash = {roster.hash: roster for roster in wanted}
     found = _numbers(session, by_hash)
-    unknown = [{"hash": key, "pupils": list(roster)} for key, roster in by_hash.items() if key not in found]
+    unknown = [{"hash": key, "pupils": list(roster.numbers)} for key, roster in by_hash.items() if key not in found]
     for start in range(0, len(unknown), _BATCH):
         session.execute(upsert(Roster).on_conflict_do_nothing(index_elements=["hash"]).returning(Roster.id),
                         unknown[start:start + _BATCH])

@@ -16,8 +16,7 @@ from cme.records import pupils
 from cme.records.arrays import among
 from cme.records.history import Stamp, record_each
 from cme.records.quarantine import Refused, quarantine, quarantined, resolve
-from cme.records.register_columns import named_in
-from cme.records.register_reading import Brought, read_registers
+from cme.records.register_reading import Brought, Reading
 from cme.records.register_versions import keep_expected, write_versions
 from cme.records.register_views import (RegisterState, StoredRegister, current_marks, pupil_records, read_one,
                                         register_states)
@@ -81,12 +80,13 @@ def store_all(session: Session, pulled: Mapping[str, Pulled], *, source: str, co
     nothing: an error for one school is raised and nothing of any school is kept; what a source cannot read is no error, it goes
     to quarantine. Who must keep the other schools all the same calls again, each school in a transaction of its own.
     """
+    reading = Reading(codes)
+    brought = [reading.documents(school, what) for school, what in pulled.items()]
     _wait_for_others(session, pulled)
-    brought = [Brought(school, what, named_in(what.registers)) for school, what in pulled.items()]
-    rolls = pupils.keep_pupils(session, {b.school: b.pulled.pupils for b in brought}, {b.school: b.names() for b in brought}, stamp)
+    rolls = pupils.keep_pupils(session, {b.school: b.pulled.pupils for b in brought}, {b.school: b.named() for b in brought}, stamp)
     staff = pupils.keep_staff(session, {b.school: b.pulled.staff for b in brought})
     expected = keep_expected(session, {b.school: b.pulled.expected for b in brought})
-    read_registers(session, brought, rolls, codes, stamp, _last_open(session, brought, source, stamp, time_semantics), time_semantics)
+    reading.contents(session, brought, rolls, stamp, _last_open(session, brought, source, stamp, time_semantics), time_semantics)
     refused = {b.school: [*(Refused(row.where, row.line, row.reason, row.raw) for row in b.pulled.bad_rows), *b.refused] for b in brought}
     quarantined_new = quarantine(session, source, refused, stamp.at)
     results = {b.school: PullResult(
