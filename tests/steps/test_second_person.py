@@ -11,8 +11,8 @@ from tests.steps.school import School
 
 from cme.records.history import events
 from cme.records.reviews import CONFIRMATION, SAFEGUARDING, issue_code
-from cme.records.tables import Confirmation, Decision, Review, ReviewCode
-from cme.steps import confirm, decisions, oversee
+from cme.records.tables import Confirmation, Decision, Pupil, Review, ReviewCode
+from cme.steps import confirm, decisions, missing_report, oversee, report_form
 from cme.steps.review import ring, take_answer
 
 
@@ -99,6 +99,22 @@ def test_a_broken_confirmation_is_asked_again(school: School, before_the_dsl: st
     decide(school, before_the_dsl, decisions.CLOSE)
     assert not second(school, before_the_dsl, "deputy_dsl", **{"confirmation": "", "reason": "", **said}).accepted
     assert state(school, before_the_dsl) == "confirmation"
+
+
+def test_nobody_confirms_the_closing_of_a_child_who_was_reported_missing_since(school: School, before_the_dsl: str) -> None:
+    decide(school, before_the_dsl, decisions.CLOSE)
+    with school.transaction() as session:
+        child = report_form.reference_of(session.scalars(select(Pupil.id)).one())
+    said = {"child": child, "seen_on": "Today", "seen_at": "09:10", "where": "On the way to school", "seen_by": "A parent or carer",
+            "reported_by": "TQA", "concern": report_form.NOT_WORRIED}
+    missing_report.receive(school, said, "report-1", school.stamp())
+    for key in ("first", "again"):
+        assert "nobody has recorded that the child was found" in second(school, before_the_dsl, "deputy_dsl", key=key).refusal
+    assert state(school, before_the_dsl) == "confirmation"
+    assert second(school, before_the_dsl, "deputy_dsl", key="back", confirmation=confirm.SEND_BACK, reason="The child is missing.").refusal.startswith(
+        "the facts have changed")
+    assert second(school, before_the_dsl, "deputy_dsl", key="back again", confirmation=confirm.SEND_BACK, reason="The child is missing.").accepted
+    assert state(school, before_the_dsl) == "DSL review"
 
 
 def test_a_school_may_say_that_one_person_is_enough(school: School, before_the_dsl: str) -> None:

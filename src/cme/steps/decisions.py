@@ -92,6 +92,15 @@ def agrees(session: Session, case: Case, answer: SafeguardingAnswer) -> str:
     return ""
 
 
+def may_stand(session: Session, case: Case, answer: confirm.SecondAnswer) -> str:
+    """What ``agrees`` says today of the decision that a second person would confirm; it can be sent back at any time."""
+    decision = confirm.proposed(session, case)
+    if decision is None or not answer.confirmed:
+        return ""
+    return agrees(session, case, SafeguardingAnswer(decision.outcome, tuple(decision.actions), decision.reason, decision.appraisal,
+                                                    decision.agencies))
+
+
 def carry_out(office: Office, session: Session, case: Case, review: Review, answer: SafeguardingAnswer, stamp: Stamp, shown_hash: str) -> None:
     """Write the decision, its actions and the case's next state in the caller's transaction. ``stamp.who`` decided.
 

@@ -166,7 +166,7 @@ def _take_confirmation(office: Office, session: Session, case: Case, review: Rev
 
 KINDS: dict[str, Kind] = {
     reviews.SAFEGUARDING: Kind(decisions.check_answer, decisions.carry_out, fresh=True, agrees=decisions.agrees),
-    reviews.CONFIRMATION: Kind(confirm.check, _take_confirmation, fresh=True),
+    reviews.CONFIRMATION: Kind(confirm.check, _take_confirmation, fresh=True, agrees=decisions.may_stand),
     reviews.CONTACT_OUTCOME: Kind(contact.check, _take_contact_outcome),
     reviews.MISSING_REPORT: Kind(missing_report.check, missing_report.carry_out),
 }
