@@ -13,15 +13,15 @@ from cme.records import database
 from cme.records.embedded import Cluster
 
 _numbers = count(1)
-# tests that start Prefect's server: one after another, beside all others when `make test` uses two processes
-HOUSES = ("browser", "flows", "services")
+# tests that start Prefect's server: those of a folder one after another, where `make test` uses two processes
+HOUSES = {"browser": "browser", "flows": "flows", "services": "flows"}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep a file's tests in one process and in their order, and all tests that start servers in one."""
+    """Keep a file's tests in one process and in their order, and the tests that start servers as far apart as their ports are."""
     for item in items:
         place = item.path.relative_to(Path(__file__).parent)
-        item.add_marker(pytest.mark.xdist_group("houses" if place.parts[0] in HOUSES else str(place)))
+        item.add_marker(pytest.mark.xdist_group(HOUSES.get(place.parts[0], str(place))))
 
 
 @pytest.fixture(scope="session")
