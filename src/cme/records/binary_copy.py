@@ -8,6 +8,7 @@ import io
 import json
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timedelta, timezone
+from functools import lru_cache
 from struct import Struct
 from typing import Any
 
@@ -22,6 +23,7 @@ _NULL = b"\xff\xff\xff\xff"
 _COUNT, _LENGTH, _WHOLE = Struct(">h"), Struct(">i"), Struct(">q")
 _ARRAY = Struct(">iiiii")                                  # dimensions, nulls, type of element, length, lower bound
 _BIGINT = 20
+_SHORT = frozenset((str, int, date, datetime, type(None)))      # the same ones stand in many rows
 _MOMENT, _DAY = datetime(2000, 1, 1, tzinfo=timezone.utc), date(2000, 1, 1)
 
 
@@ -34,8 +36,9 @@ def copy_rows(session: Session, table: type[Base], rows: Sequence[Mapping[str, A
     if not rows:
         return
     session.flush()
-    count = _COUNT.pack(len(rows[0]))
-    data = b"".join([_START, *(count + b"".join(map(_field, row.values())) for row in rows), _END])
+    count, alike = _COUNT.pack(len(rows[0])), lru_cache(maxsize=None, typed=True)(_field)
+    data = b"".join([_START, *(count + b"".join([alike(value) if type(value) in _SHORT else _field(value) for value in row.values()])
+                               for row in rows), _END])
     driver: Any = session.connection().connection.driver_connection
     try:
         with driver.cursor() as cursor:

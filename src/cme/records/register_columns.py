@@ -4,8 +4,6 @@ Almost every register of a day is seen for the first time, or names the same pup
 ``register_content.content_of``, which takes each mark on its own.
 """
 
-from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -65,25 +63,25 @@ def columns_of(document: RegisterDocument, naming: Naming, codes_of: CodesOf) ->
     more = [mark for mark in marks if mark.minutes_late is not None or mark.note]
     if not codes_of.local.isdisjoint(raw):
         more = [mark for mark in marks if mark.minutes_late is not None or mark.note or mark.code in codes_of.local]
-    unknown = [(marks[at].pupil, raw[at], codes_of.unknown[raw[at]]) for at in _places(codes, UNKNOWN)]
+    unknown = [(marks[at].pupil, raw[at], codes_of.unknown[raw[at]]) for at in _places(codes, UNKNOWN)] if codes_of.unknown else []
     return Columns(document, naming.of(document), "".join(codes),
                    [at for at in _places(codes, _MISSING) if not is_entered(raw[at])],
                    {mark.pupil: beside(mark, codes_of) for mark in more}, tuple(unknown))
 
 
-def _places(codes: list[str], wanted: str) -> Iterator[int]:
+def _places(codes: list[str], wanted: str) -> list[int]:
     """Where ``wanted`` stands in ``codes``, which mostly hold something else."""
-    at = -1
-    with suppress(ValueError):
+    found: list[int] = []
+    try:
         while True:
-            yield (at := codes.index(wanted, at + 1))
+            found.append(codes.index(wanted, found[-1] + 1 if found else 0))
+    except ValueError:
+        return found
 
 
 def _in_force(marks: bytes, held: Held | None) -> bytes:
     """A mark that is no code leaves the mark before it in force."""
-    filled, at = bytearray(marks), -2
-    with suppress(ValueError):
-        while True:
-            at = filled.index(UNKNOWN.encode(), at + 2)
-            filled[at:at + 2] = held.marks[at:at + 2] if held else _MISSING.encode()
+    filled = bytearray(marks)
+    while (at := filled.find(UNKNOWN.encode())) >= 0:
+        filled[at:at + 2] = held.marks[at:at + 2] if held else _MISSING.encode()
     return bytes(filled)

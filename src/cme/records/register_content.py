@@ -19,6 +19,7 @@ from cme.sources.source import Mark, RegisterDocument, TimeSemantics
 TAKEN, PARTIAL, NOT_TAKEN = "taken", "partial", "not taken"
 ABSENT_FROM_EXPORT = "not_in_export"
 UNKNOWN = "\0\0"
+_JSON = json.JSONEncoder(sort_keys=True, separators=(",", ":"))
 
 
 @dataclass(frozen=True)
@@ -62,8 +63,7 @@ class Content:
     def hash(self) -> bytes:
         """SHA-256 over everything that a new version would be written for, as JSON: the pupils first, then all else."""
         times = [moment.isoformat() if moment else None for moment in (self.taken_from, self.taken_to)]
-        text = json.dumps([self.marks.decode(), self.extras, self.status, *times, self.basis, self.taken_by],
-                          sort_keys=True, separators=(",", ":"))
+        text = _JSON.encode([self.marks.decode(), self.extras, self.status, *times, self.basis, self.taken_by])
         return hashlib.sha256(f"[[{self.pupils.text}],{text[1:]}".encode()).digest()
 
 
