@@ -1,4 +1,4 @@
-"""The parts of the population screen, each by itself: who may be left out, where pupils stand, who is on roll, what counts twice."""
+"""The parts of the population screen, each by itself: who may be left out, where pupils stand, who is on roll."""
 
 from datetime import date, timedelta
 
@@ -32,7 +32,8 @@ def alone(book: RuleBook, name: str) -> RuleBook:
 def codes(book: RuleBook, days: list[date], *pupils: dict[date, str]) -> np.ndarray:
     """Marks of some pupils: a day's two codes of one letter each; present on all other days."""
     legend = Legend.of(book.codes)
-    return np.array([[[legend.number(pupil.get(day, "/\\")[s]) for pupil in pupils] for s in (0, 1)] for day in days], dtype=np.uint8)
+    return np.array([[[legend.number(pupil.get(day, "/\\")[s]) for pupil in pupils] for s in (0, 1)] for day in days],
+                    dtype=np.uint8)
 
 
 def test_a_run_half_days_or_a_number_reached_is_something_to_carry_on() -> None:
@@ -80,7 +81,7 @@ def test_every_pupil_is_screened_however_many_are_looked_at_together(book, monke
 
 
 @pytest.mark.parametrize(("one", "other", "worst"), [
-    ("N", "/", ""), ("I", "N", ""), ("U", "D", ""), ("N", "O", ""),          # absence that counts: the number that stands for either
+    ("N", "/", ""), ("I", "N", ""), ("U", "D", ""), ("N", "O", ""),          # absence that counts: the number of "either"
     ("/", "I", "I"), ("L", "D", "D"), ("I", "D", "D"), ("M", "#", "#"), ("/", "-", "-")])
 def test_of_two_different_marks_the_one_with_which_more_is_found_is_kept(book, one, other, worst) -> None:
     screening, legend = Screening(book, AS_OF), Legend.of(book.codes)
@@ -101,7 +102,8 @@ def test_absence_without_permission_has_the_last_numbers_side_by_side(book) -> N
     assert Legend.of(book.codes).codes[-4:] == ("G", "N", "O", "U")
 
 
-@given(marks=st.lists(st.lists(st.integers(0, 12), min_size=3, max_size=3), max_size=8), wanted=st.sets(st.integers(0, 12), max_size=8))
+@given(marks=st.lists(st.lists(st.integers(0, 12), min_size=3, max_size=3), max_size=8),
+       wanted=st.sets(st.integers(0, 12), max_size=8))
 def test_marks_are_counted_whether_or_not_their_numbers_lie_side_by_side(marks, wanted) -> None:
     laid = np.array(marks, dtype=np.uint8).reshape(-1, 3)
     assert how_many(laid, sorted(wanted, reverse=True)).tolist() == np.isin(laid, list(wanted)).sum(axis=0).tolist()
