@@ -3,13 +3,14 @@
 import re
 from collections.abc import Callable
 from datetime import timedelta
+from email import message_from_bytes, policy
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import select
-from tests.steps.answers import RUN, answer, code_for, state
+from tests.steps.answers import RUN, answer, code_for, shown, state
 from tests.steps.school import MONDAY, School, a_pupil
 
 from cme import clock
@@ -332,3 +333,21 @@ def test_the_sweep_and_the_run_may_read_a_report_at_once(school: School, child: 
     with school.transaction() as session:
         assert len(session.scalars(select(MissingReport)).all()) == 1 and len(session.scalars(select(Quarantine)).all()) == 1
         assert not session.scalars(select(Decision)).all() and CONTACT_OUTCOME not in {r.kind for r in session.scalars(select(Review))}
+
+
+def test_the_authority_is_told_when_the_child_was_last_seen_and_the_history_what_was_tried(school: School, reported: str) -> None:
+    from cme.steps import notify, view
+
+    established(school, reported, NOT_KNOWN)
+    assert any("Tried: Rang both parents, twice" in line.why for line in view.history(school, reported))
+    assert "Rang both parents" not in view.opaque_history(school, reported)
+    asked = ring(school, reported, SAFEGUARDING, OTHER_RUN, school.stamp())
+    assert asked is not None
+    said = answer(code_for(school, "dsl"), agencies=decisions.NO)
+    assert take_answer(school, reported, SAFEGUARDING, shown("k9", asked), said, OTHER_RUN).accepted
+    assert notify.prepare(school, reported, school.stamp())
+    school.deliver(worker="test")
+    [wire] = school.post.to(school.policies.authority.mailbox)
+    text = " ".join(message_from_bytes(wire, policy=policy.default).get_body(("plain",)).get_content().split())  # type: ignore[union-attr, attr-defined]
+    assert "today (Monday 23 November 2026) at about 09:10, on the way to school, by a parent or carer" in text
+    assert "reported missing by a member of staff" in text

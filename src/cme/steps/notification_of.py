@@ -19,7 +19,7 @@ from cme.steps.view import OPAQUE_WHY, WORDS
 RETURN, REFERRAL = "attendance_return", "cme_referral"
 # what of the history the authority needs; codes, mail and the software's own affairs stay at the school
 TOLD = {"case.opened", "finding.made", "finding.retracted", "contact.attempted", "contact.incomplete", "contact.outcome", "case.to_dsl",
-        "case.back_to_dsl", "decision.made", "action.chosen", "action.done"}
+        "case.back_to_dsl", "decision.made", "action.chosen", "action.done", "report.made", "report.established"}
 FLAG_FIELDS = {"social worker": "social_care", "child protection plan": "social_care", "child in need": "social_care", "looked after": "social_care",
                "ehcp": "sen_ehcp", "sen": "sen_ehcp", "youth justice": "other_agencies", "traveller": "traveller_or_mobile"}
 
@@ -65,6 +65,7 @@ def _pupil(d: dict, decision: Decision, kind: str) -> dict[str, str]:  # type: i
         if name := FLAG_FIELDS.get(flag.lower()):
             fields[name] = "; ".join(filter(None, [fields.get(name, ""), flag]))
     if kind == REFERRAL:
+        fields["last_seen"] = "; ".join(f"{r['last_seen']}, {r['last_seen_where'].lower()}, by {r['last_seen_by'].lower()}" for r in d["reports"])
         fields["criterion"] = "no contact; whereabouts unknown to the school"
         fields["risk_appraisal"] = ". ".join([*(f"{title}: {decision.appraisal.get(key, 'not appraised').lower()}"
                                                for key, title in REASONS.items()), decision.reason])

@@ -73,6 +73,8 @@ def _line(event: CaseEvent, who: str) -> Line:
         detail += f" Reason: {event.data['reason']}"
     if event.what == "decision.made":
         detail += f" Reason: {event.data['reason']}" + (f" Actions: {'; '.join(event.data['actions'])}." if event.data["actions"] else "")
+    if event.what == "report.established":
+        detail += "".join(f". {word}: {event.data[key]}" for key, word in (("where", "Where"), ("tried", "Tried")) if event.data.get(key))
     if event.what.startswith("mail.") and event.data.get("kind"):
         detail = f"{str(event.data['kind']).replace('_', ' ')}" + (f": {detail}" if detail else "")
     return Line(f"{clock.local(event.at):%Y-%m-%d %H:%M:%S}", who, WORDS.get(event.what, event.what), detail,
