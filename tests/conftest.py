@@ -17,6 +17,7 @@ _numbers = count(1)
 HOUSES = {"browser": "browser", "flows": "flows", "services": "flows"}
 
 
+@pytest.hookimpl(tryfirst=True)          # before xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Keep a file's tests in one process and in their order, and the tests that start servers as far apart as their ports are."""
     for item in items:
