@@ -13,16 +13,6 @@ from cme.records import database
 from cme.records.embedded import Cluster
 
 _numbers = count(1)
-# tests that start Prefect's server: those of a folder one after another, where `make test` uses two processes
-HOUSES = {"browser": "browser", "flows": "flows", "services": "flows"}
-
-
-@pytest.hookimpl(tryfirst=True)          # before xdist reads the groups
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep a file's tests in one process and in their order, and the tests that start servers as far apart as their ports are."""
-    for item in items:
-        place = item.path.relative_to(Path(__file__).parent)
-        item.add_marker(pytest.mark.xdist_group(HOUSES.get(place.parts[0], str(place))))
 
 
 @pytest.fixture(scope="session")
