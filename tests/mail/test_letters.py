@@ -16,7 +16,7 @@ REVIEW = {"reference": "CME-2026-0012", "due": "Tuesday 24 November 2026, 15:00"
           "school": "Larkspur Bridge School", "link": "http://127.0.0.1:4200/runs/flow-run/0f9c1c7e",
           "reason": "The code was wrong.", "dossier": "http://127.0.0.1:4200/cme/dossier/Zq3kD8", "police_emergency": "999",
           "police": "101", "childrens_services": "0121 496 0900", "childrens_services_out_of_hours": "0121 496 0901",
-          "valid_until": "Thursday 26 November 2026, 09:30"}
+          "valid_until": "Thursday 26 November 2026, 09:30", "sign_in": "password"}
 REGISTER = {"group": "9B", "date": "Monday 23 November 2026", "session": "AM", "start": "08:50", "due": "09:00",
             "school": "Larkspur"}
 FILLED: dict[str, dict[str, Any]] = {
@@ -37,7 +37,7 @@ FILLED: dict[str, dict[str, Any]] = {
 
 
 def test_every_letter_is_tried_here() -> None:
-    assert {f"{name}.en.txt" for name in FILLED} | {"_la_body.txt"} == set(LETTERS)
+    assert {f"{name}.en.txt" for name in FILLED} | {"_la_body.txt", "_sign_in.txt"} == set(LETTERS)
 
 
 @pytest.mark.parametrize("name", FILLED)
@@ -89,6 +89,12 @@ def test_a_call_says_first_what_to_do_in_danger_and_how_to_answer(name: str) -> 
     assert text.index("999") < text.index("CME-2026-0012")
     assert "press the three dots at the top right, then Resume" in text
     assert re.search(r"^ *http://127\.0\.0\.1:4200/runs/flow-run/0f9c1c7e$", text, re.MULTILINE), "a link stands on its own line"
+
+
+@pytest.mark.parametrize("name", [name for name, fields in FILLED.items() if fields is REVIEW and name != "question_waits"])
+def test_a_letter_with_a_link_says_how_to_sign_in_where_a_password_is_asked_for(name: str) -> None:
+    assert "\nIf a page asks you to sign in: the dossier asks for the name admin" in letter(name, **REVIEW).text
+    assert "admin" not in letter(name, **{field: value for field, value in REVIEW.items() if field != "sign_in"}).text
 
 
 def test_the_code_is_in_the_text_and_never_in_the_subject() -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy import select
-from tests.steps.answers import RUN, answer, code_for, second, state
+from tests.steps.answers import OTHER_RUN, RUN, answer, code_for, second, state
 from tests.steps.school import MONDAY, School, a_pupil
 
 from cme.records.history import events
@@ -101,6 +101,17 @@ def test_the_dsls_mail_has_reference_link_and_code_and_nothing_about_the_child(s
     pupil = a_pupil()
     for secret in (pupil.forename, pupil.surname, pupil.upn, "2013", pupil.address, "Aoife", "07700"):
         assert secret not in text
+
+
+@pytest.mark.parametrize(("changes", "says"), [
+    ({}, True), ({"proxy_user_header": "X-Signed-In-As"}, False), ({"environment": "demo"}, False)])
+def test_a_call_says_how_to_sign_in_only_where_a_password_is_asked_for(
+        school: School, before_the_dsl: str, monkeypatch: pytest.MonkeyPatch, changes: dict[str, str], says: bool) -> None:
+    monkeypatch.setattr(school, "settings", school.settings.model_copy(update=changes))
+    ring(school, before_the_dsl, SAFEGUARDING, OTHER_RUN, school.stamp())
+    code_for(school, "dsl")
+    text = message_from_bytes(school.post.to(school.person("dsl").email)[-1], policy=policy.default).get_body(("plain",)).get_content()
+    assert ("If a page asks you to sign in" in text) is says
 
 
 def test_ringing_twice_in_one_run_sends_one_mail(school: School, before_the_dsl: str) -> None:

@@ -33,7 +33,8 @@ def call(office: Office, session: Session, case: Case, review: Review, person: s
         session, letter or urgent or LETTER[review.kind], to=office.person(person).email, subject_of=case.reference, stamp=stamp,
         keep_body=False, valid=valid, dedupe_key=f"call:{review.id}:{person}:{office.sealer.mac('call', str(review.id), person, code)[:16]}",
         reference=case.reference, link=link(office, review), dossier=f"{office.settings.ui_url}/cme/dossier/{token}", code=code,
-        due=office.shown_time(review.due_at), valid_until=office.shown_time(stamp.at + valid), **numbers(office), **fields)
+        due=office.shown_time(review.due_at), valid_until=office.shown_time(stamp.at + valid), **numbers(office),
+        **sign_in(office), **fields)
 
 
 def remind(office: Office, session: Session, case: Case, review: Review, person: str, stamp: Stamp) -> None:
@@ -41,7 +42,7 @@ def remind(office: Office, session: Session, case: Case, review: Review, person:
     letter = "urgent_reminder" if review.urgency == reviews.DAY_ONE else "review_reminder"
     office.queue_letter(session, letter, to=office.person(person).email, subject_of=case.reference, stamp=stamp,
                         dedupe_key=f"reminder:{review.id}:{person}:{review.escalations}:{stamp.at:%Y%m%d%H%M}", reference=case.reference,
-                        link=link(office, review), due=office.shown_time(review.due_at), **numbers(office))
+                        link=link(office, review), due=office.shown_time(review.due_at), **numbers(office), **sign_in(office))
 
 
 def numbers(office: Office) -> dict[str, str]:
@@ -49,3 +50,10 @@ def numbers(office: Office) -> dict[str, str]:
     a = office.policies.authority
     return {"police_emergency": a.police_emergency, "police": a.police, "childrens_services": a.childrens_services,
             "childrens_services_out_of_hours": a.childrens_services_out_of_hours}
+
+
+def sign_in(office: Office) -> dict[str, str]:
+    """Whether whoever opens a link is asked for the password, as a field of a letter: not in the demo, and not behind the school's
+    own sign-in."""
+    settings = office.settings
+    return {} if settings.proxy_user_header or settings.environment == "demo" else {"sign_in": "password"}
