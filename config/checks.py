@@ -190,6 +190,9 @@ def school(held: SchoolFile, statutory: StatutoryFile | None) -> Iterator[str]:
     for place, days in (("pull_window_days", held.pull_window_days), ("review_due, longest", held.review_due.longest)):
         if days.unit != "calendar days":
             yield f"school.yaml: {place}: the unit must be 'calendar days', not {days.unit!r}; correct it"
+    for place, amount, unit in (("due_at_once", held.feed.due_at_once, "registers"), ("loss", held.feed.loss, "percent")):
+        if amount.unit != unit:
+            yield f"school.yaml: feed, {place}: the unit must be {unit!r}, not {amount.unit!r}; correct it"
     for word in held.second_person_for.value:
         if word not in SECOND_PERSON:
             yield f"school.yaml: second_person_for: {word!r} is no decision; use some of {', '.join(SECOND_PERSON)}, or none"

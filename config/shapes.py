@@ -162,6 +162,18 @@ class ReviewDueShape(Shape):
     longest: Days
 
 
+class Amount(Backed):
+    value: Count
+    unit: Literal["registers", "percent"]
+
+
+class FeedShape(Shape):
+    polled_every: Minutes
+    silent: Minutes
+    due_at_once: Amount
+    loss: Amount
+
+
 class Choice(Backed):
     """A set of words, each of those the software knows."""
 
@@ -195,6 +207,7 @@ class SchoolFile(Shape):
     ack_due_school_days: Days
     absent_again_days: Days
     pull_window_days: Days
+    feed: FeedShape
     procedure_review_date: DayValue
     local_codes: tuple[LocalCodeShape, ...] = ()
     numbers: dict[StrictStr, NumberShape]

@@ -22,6 +22,16 @@ class SessionTimes:
 
 
 @dataclass(frozen=True)
+class Feed:
+    """The source of registers: how often it is read (minutes), and when operations are called about it."""
+
+    polled_every: int
+    silent: int                              # minutes beyond a reading's own pace without one, while registers are due
+    due_at_once: int                         # so many registers due and not one taken is a fault of the source
+    loss_percent: int                        # more of a day's marks gone at once is not believed
+
+
+@dataclass(frozen=True)
 class School:
     """What only the school can say. Minutes, school days and calendar days are whole numbers as their names say."""
 
@@ -46,6 +56,7 @@ class School:
     ack_due_school_days: int
     absent_again_days: int                   # so many more days missed after a case was closed open a new one
     pull_window_days: int
+    feed: Feed
     procedure_review_date: date
 
     def procedure_overdue(self, today: date) -> str:
@@ -131,6 +142,7 @@ def school_of(s: SchoolFile) -> School:
         day_one_flags=tuple(flag.lower() for flag in s.day_one_flags.value),
         follow_up_school_days=s.follow_up_school_days.value, ack_due_school_days=s.ack_due_school_days.value,
         absent_again_days=s.absent_again_days.value, pull_window_days=s.pull_window_days.value,
+        feed=Feed(s.feed.polled_every.value, s.feed.silent.value, s.feed.due_at_once.value, s.feed.loss.value),
         procedure_review_date=s.procedure_review_date.value)
 
 

@@ -92,14 +92,20 @@ def check_config() -> None:
 
 
 @app.command
-def pull(*, everything: Annotated[bool, Parameter(negative="", help="Read all the source has, not only the last two weeks.")] = False) -> None:
-    """Read the registers from the school's source and keep what changed."""
+def pull(*, everything: Annotated[bool, Parameter(negative="", help="Read all the source has, not only the last two weeks.")] = False,
+         accept_loss: Annotated[str, Parameter(help="Reason: what the source no longer gives is really gone.")] = "",
+         by: Annotated[str, Parameter(help="Your role, with --accept-loss: operations, ...")] = "operations") -> None:
+    """Read the registers from the school's source and keep what changed.
+
+    A source that suddenly gives much less than before is not believed, until a person says so with --accept-loss.
+    """
     from cme import clock
     from cme.steps import pull as steps
 
     with _office() as office:
         days = None if everything else steps.window(office, clock.today())
-        out.print(str(steps.pull(office, days, office.stamp("operations"))))
+        result = steps.pull(office, days, office.stamp(by), accept_loss)
+        out.print("\n".join([str(result), *(sentence for _, sentence in result.doubts)]))
 
 
 @app.command
@@ -199,15 +205,6 @@ def outbox(row: str | None = None, *, confirm: Annotated[str, Parameter(help="Re
 
 
 @app.command
-def quarantine() -> None:
-    """List the rows that could not be read, with file, line, reason and what to do."""
-    from cme.services.pages import print_quarantine
-
-    with _office() as office:
-        print_quarantine(out, office)
-
-
-@app.command
 def verify() -> None:
     """Check the whole history: any changed, missing or inserted row is named with its place."""
     from cme.errors import Permanent
@@ -223,6 +220,7 @@ def verify() -> None:
 def main() -> None:
     """The entry point: errors are one sentence and a non-zero exit status."""
     import cme.cli_day_one  # noqa: F401  (pupil, reports, found and police-pack)
+    import cme.cli_feed  # noqa: F401  (quarantine and feed)
     import cme.cli_replay  # noqa: F401  (explain and simulate)
     import cme.cli_tasks  # noqa: F401  (tasks and done)
     try:

@@ -28,6 +28,7 @@ class Life:
     people: dict[str, Pupil] = field(default_factory=dict)
     spell: dict[str, str] = field(default_factory=dict)
     marks: dict[tuple[date, str], dict[str, str]] = field(default_factory=dict)
+    taken_back: set[tuple[date, str, str]] = field(default_factory=set)     # a pupil's mark, or a group's register
 
     def __post_init__(self) -> None:
         for n in range(PUPILS):
@@ -46,7 +47,7 @@ class Life:
         for slot, present in zip(SESSIONS, "/\\", strict=True):
             self.marks[day, slot] = {name: self.chance.choice("/N-UI") if self.chance.random() < 0.03 else away or present
                                      for name, away in self.spell.items()}
-        return {day, *self.corrections(day)}
+        return {day, *self.corrections(day), *self.takes_back(day)}
 
     def corrections(self, day: date) -> Iterator[date]:
         """A few marks of the last weeks read otherwise: a parent answered, a teacher had taken a child for another."""
@@ -68,13 +69,25 @@ class Life:
         """The registers of ``days``, group by group; every eighth pupil stands in the register of a second group as well."""
         return tuple(RegisterDocument(day, "session", slot, group, tuple(
             Mark(name, code if self.people[name].group == group else "-" if int(name[1:]) % 16 else "I")
-            for name, code in self.marks[day, slot].items()
-            if self.people[name].group == group or (group == GROUPS[0] and int(name[1:]) % 8 == 0)))
-            for day in sorted(days) for slot in SESSIONS for group in GROUPS)
+            for name, code in self.marks[day, slot].items() if (day, slot, name) not in self.taken_back
+            and (self.people[name].group == group or (group == GROUPS[0] and int(name[1:]) % 8 == 0))))
+            for day in sorted(days) for slot in SESSIONS for group in GROUPS if (day, slot, group) not in self.taken_back)
+
+    def takes_back(self, day: date) -> set[date]:
+        """Now and then a mark or a whole register of the last days is deleted in the school's system, or is there again."""
+        chance = Random(day.toordinal())
+        days = sorted({known for known, _ in self.marks})[-15:]
+        where = (chance.choice(days), chance.choice(SESSIONS))
+        if chance.random() < 0.5:
+            self.taken_back ^= {(*where, name) for name in chance.sample(sorted(self.people), 5)}
+        elif chance.random() < 0.3:
+            self.taken_back ^= {(*where, chance.choice(GROUPS))}
+        return {where[0]}
 
     def pulled_into(self, school: School, days: set[date]) -> None:
         """Store the pupils and the registers of ``days``, as a pull at the present moment would."""
         with school.transaction() as session:
-            registers.store(session, school.school, Pulled(registers=self.documents(days), pupils=tuple(self.people.values())),
+            registers.store(session, school.school, Pulled(registers=self.documents(days), pupils=tuple(self.people.values()),
+                                                           whole=frozenset((day, "session") for day in days)),
                             source="test", codes=school.policies.codes, stamp=school.stamp(),
                             time_semantics=TimeSemantics.FIRST_COMPLETED)

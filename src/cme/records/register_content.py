@@ -6,7 +6,7 @@ before it in force, and both are noted beside the mark.
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -18,6 +18,7 @@ from cme.sources.source import Mark, RegisterDocument, TimeSemantics
 
 TAKEN, PARTIAL, NOT_TAKEN = "taken", "partial", "not taken"
 ABSENT_FROM_EXPORT = "not_in_export"
+WITHDRAWN = "withdrawn"         # the code that stood where the source has taken the mark back
 UNKNOWN = "\0\0"
 _JSON = json.JSONEncoder(sort_keys=True, separators=(",", ":"))
 
@@ -112,8 +113,10 @@ def decoded(marks: bytes) -> list[str]:
     return [text[at:at + 2].rstrip() for at in range(0, len(text), 2)]
 
 
-def content_of(document: RegisterDocument, before: Known | None, held: Held | None, roll: Roll, codes_of: CodesOf, seen: Seen) -> Content:
-    """The content of ``document`` after the version ``before``, which holds ``held``, mark by mark.
+def content_of(document: RegisterDocument, before: Known | None, held: Held | None, roll: Roll, codes_of: CodesOf, seen: Seen,
+               withdrawn: Collection[int] = ()) -> Content:
+    """The content of ``document`` after the version ``before``, which holds ``held``, mark by mark. ``withdrawn`` are the pupils
+    whose mark is gone where the document does not name them.
 
     ``roll`` must have been asked for the pupils without a mark. The content of almost all registers is
     read quicker by ``register_columns``, which leaves to this function whatever it does not know; both give the same.
@@ -139,7 +142,7 @@ def content_of(document: RegisterDocument, before: Known | None, held: Held | No
             expected += 1
     status = status_of(document, entered, expected)
     if held:
-        _keep_missing(codes, extras, held_codes, held.extras)
+        _keep_missing(codes, extras, held_codes, held.extras, withdrawn)
     pupils = PupilsInOrder(tuple(sorted(codes)))
     return Content(pupils, encoded([codes[pupil] for pupil in pupils.numbers]), {str(pupil): extras[pupil] for pupil in sorted(extras)},
                    status, *interval(document.taken_at, status, before, seen), document.taken_by, tuple(unknown))
@@ -162,18 +165,29 @@ def beside(mark: Mark, codes_of: CodesOf) -> dict[str, Any]:
 
 
 def status_of(document: RegisterDocument, entered: int, expected: int) -> str:
-    """Whether the register was taken, by the number of marks entered and of those expected (those entered included)."""
+    """Whether the register was taken: as the source's header says where it has one (marks of the office are no register taken),
+    else by the number of marks entered and of those expected (those entered included)."""
+    if document.taken is not None and not (document.taken and not entered):      # the header decides; an empty one is none
+        return TAKEN if document.taken else NOT_TAKEN
     status = NOT_TAKEN if not entered else TAKEN if entered == expected else PARTIAL
     # rows were lost, and the source does not say that it is done
     return PARTIAL if status == TAKEN and not document.complete and document.taken_at is None else status
 
 
 def _keep_missing(codes: dict[int, str], extras: dict[int, dict[str, Any]], held: Mapping[int, str],
-                  before: Mapping[str, Any]) -> None:
+                  before: Mapping[str, Any], withdrawn: Collection[int]) -> None:
     for pupil, code in held.items():
-        if pupil not in codes:
+        if pupil in codes:
+            continue
+        beside_before = before.get(str(pupil), {})
+        if pupil in withdrawn and code != MISSING:
+            codes[pupil], extras[pupil] = MISSING, {WITHDRAWN: code}
+        elif pupil in withdrawn or WITHDRAWN in beside_before:
             codes[pupil] = code
-            extras[pupil] = {**before.get(str(pupil), {}), ABSENT_FROM_EXPORT: True}
+            if beside_before:
+                extras[pupil] = beside_before
+        else:
+            codes[pupil], extras[pupil] = code, {**beside_before, ABSENT_FROM_EXPORT: True}
 
 
 def interval(taken_at: datetime | None, status: str, before: Known | None,

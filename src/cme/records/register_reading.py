@@ -13,11 +13,12 @@ from cme.records.named import Named, Naming
 from cme.records.pupils import Roll, ask_enrolments
 from cme.records.quarantine import Refused
 from cme.records.register_columns import Columns, columns_of
-from cme.records.register_content import CodesOf, Content, Known, Seen, content_of
+from cme.records.register_content import CodesOf, Content, Held, Known, Seen, content_of
 from cme.records.register_versions import Key, NewVersion
 from cme.records.register_views import held, newest
-from cme.rules.marks import CodeTable
-from cme.sources.source import Pulled, TimeSemantics
+from cme.records.withdrawals import Lost, Withdrawals, gone_from, withdrawals
+from cme.rules.marks import MISSING, CodeTable
+from cme.sources.source import Pulled, RegisterDocument, TimeSemantics
 
 
 @dataclass
@@ -30,13 +31,20 @@ class Brought:
     new: int = 0                                                    # registers never seen before
     fresh: list[NewVersion] = field(default_factory=list)
     refused: list[Refused] = field(default_factory=list)            # marks that are no code
+    withdrawals: Withdrawals = field(default_factory=Withdrawals)
+    withdrawn: int = 0                                              # registers in which the source took marks back
 
     def named(self) -> set[Named]:
         return {columns.named for columns in self.columns}
 
-    def window(self) -> tuple[date, date]:
-        days = [document.local_date for document in self.pulled.registers]
-        return min(days), max(days)
+    def taken_on(self, day: date) -> int:
+        """How many registers of ``day`` have a mark entered."""
+        return sum(c.document.local_date == day and len(c.missing) < len(c.document.marks) for c in self.columns)
+
+    def window(self) -> tuple[date, date] | None:
+        """The first and the last day on which something may have changed; None: on none."""
+        days = [document.local_date for document in self.pulled.registers] + [day for day, _ in self.pulled.whole]
+        return (min(days), max(days)) if days else None
 
 
 @dataclass(frozen=True)
@@ -47,6 +55,11 @@ class _Register:
     key: Key
     before: Known | None
     by_columns: bool
+
+    @property
+    def has_marks_before(self) -> bool:
+        """Whether the marks of the version before are needed."""
+        return self.before is not None and (bool(self.columns.unknown) or not self.by_columns)
 
 
 class Reading:
@@ -65,24 +78,50 @@ class Reading:
         return Brought(school, pulled, [columns_of(document, naming, self._codes_of[document.local_date]) for document in pulled.registers])
 
     def contents(self, session: Session, brought: Sequence[Brought], rolls: Mapping[str, Roll], stamp: Stamp,
-                 last_open: Mapping[str, datetime], semantics: TimeSemantics) -> None:
-        """Fill ``new``, ``fresh`` and ``refused`` of each school. ``last_open`` says when its source was last seen whole today."""
-        registers = _after_known(session, brought, rolls)
+                 last_open: Mapping[str, datetime], semantics: TimeSemantics, loss_percent: int) -> None:
+        """Fill ``new``, ``fresh``, ``refused`` and ``withdrawals`` of each school. ``last_open`` says when its source was last seen
+        whole today; a scope that lost more than ``loss_percent`` of its marks is not believed."""
+        known = newest(session, {b.school: window for b in brought if (window := b.window())})
+        registers = _after_known(known, brought, rolls)
+        gone = gone_from({b.school: b.pulled.whole for b in brought if b.pulled.whole}, known, {r.key for r in registers})
+        marks = held(session, [*(r.before.version for r in registers if r.before and r.has_marks_before),
+                               *(known[key].version for key in gone)])
+        today = clock.local(stamp.at).date()
+        lost: dict[str, list[Lost]] = defaultdict(list)
+        for key in gone:
+            lost[key[0]].append((key, marks[known[key].version], frozenset()))
+        for r in registers:
+            if r.before and not r.by_columns and (r.key[1], r.key[2]) in r.brought.pulled.whole:
+                lost[r.key[0]].append((r.key, marks[r.before.version], frozenset(r.roll.ids[m.pupil] for m in r.columns.document.marks)))
+        for b in brought:
+            if b.school in lost:
+                b.withdrawals = withdrawals(b.pulled, rolls[b.school], lost[b.school], today, loss_percent)
+        of_school = {b.school: b for b in brought}
+        for key in gone:
+            self._withdraw(of_school[key[0]], key, known[key], marks[known[key].version], rolls[key[0]], Seen(semantics, stamp.at, None))
         if not registers:
             return
-        marks = held(session, [r.before.version for r in registers if r.before and (r.columns.unknown or not r.by_columns)])
         ask_enrolments(session, _without_a_mark(registers), rolls, min(self._codes_of), max(self._codes_of))
-        today = clock.local(stamp.at).date()
         for r in registers:
             d, roll = r.columns.document, r.roll
             seen = Seen(semantics, stamp.at, last_open.get(r.brought.school) if d.local_date == today else None)
             before = marks.get(r.before.version) if r.before else None
             _compare(r, r.columns.content(r.before, before, roll, seen) if r.by_columns else
-                     content_of(d, r.before, before, roll, self._codes_of[d.local_date], seen))
+                     content_of(d, r.before, before, roll, self._codes_of[d.local_date], seen,
+                                r.brought.withdrawals.of(d.local_date, d.kind)))
+
+    def _withdraw(self, b: Brought, key: Key, before: Known, marks: Held, roll: Roll, seen: Seen) -> None:
+        """A register that the source no longer has: its marks are taken back, where there are any to take."""
+        _, day, kind, slot, group = key
+        if not any(code != MISSING and pupil in b.withdrawals.of(day, kind) for pupil, code in marks.codes().items()):
+            return
+        content = content_of(RegisterDocument(day, kind, slot, group, ()), before, marks, roll, CodesOf(self._codes, day), seen,
+                             b.withdrawals.of(day, kind))
+        b.fresh.append(NewVersion(key, content, content.hash()))
+        b.withdrawn += 1
 
 
-def _after_known(session: Session, brought: Sequence[Brought], rolls: Mapping[str, Roll]) -> list[_Register]:
-    known = newest(session, {b.school: b.window() for b in brought if b.columns})
+def _after_known(known: Mapping[Key, Known], brought: Sequence[Brought], rolls: Mapping[str, Roll]) -> list[_Register]:
     found = []
     for b in brought:
         for columns in b.columns:
@@ -101,9 +140,14 @@ def _without_a_mark(registers: Sequence[_Register]) -> dict[str, set[int]]:
     return asked
 
 
+def register_place(d: RegisterDocument) -> str:
+    """Where a mark that is no code stands, for a person."""
+    return f"register {d.local_date} {d.slot} {d.group}"
+
+
 def _compare(r: _Register, content: Content) -> None:
     d = r.columns.document
-    r.brought.refused += [Refused(f"register {d.local_date} {d.slot} {d.group}", None, reason, f"{pupil},{code}")
+    r.brought.refused += [Refused(register_place(d), None, reason, f"{pupil},{code}", d.local_date)
                           for pupil, code, reason in content.unknown]
     digest = content.hash()
     if r.before is None:

@@ -25,6 +25,11 @@ class Pull(Base):
     registers_changed: Mapped[int] = mapped_column(server_default="0")
     outcome: Mapped[str] = mapped_column(server_default="")     # "ok" or one sentence
     source_as_of: Mapped[datetime | None]
+    first_day: Mapped[date | None]                              # the days asked for; None: all
+    last_day: Mapped[date | None]
+    fresh_seconds: Mapped[int] = mapped_column(server_default="1200")       # what the source declares: older says nothing of now
+    registers_today: Mapped[int] = mapped_column(server_default="0")        # registers of its own day with a mark entered
+    registers_withdrawn: Mapped[int] = mapped_column(server_default="0")    # registers in which the source took marks back
 
 
 class Roster(Base):
@@ -82,6 +87,8 @@ class ExpectedRegister(Base):
     staff: Mapped[list[Any]] = mapped_column(server_default=text("'[]'::jsonb"))
     required: Mapped[bool] = mapped_column(server_default=text("true"))
     not_required_reason: Mapped[str] = mapped_column(server_default="")
+    rooms: Mapped[list[Any]] = mapped_column(server_default=text("'[]'::jsonb"))
+    cover: Mapped[list[Any]] = mapped_column(server_default=text("'[]'::jsonb"))
 
 
 class RegisterVerdict(Base):
@@ -117,3 +124,6 @@ class Quarantine(Base):
     first_seen: Mapped[datetime]
     last_seen: Mapped[datetime]
     resolved_at: Mapped[datetime | None]
+    day: Mapped[date | None]                                     # of its register, where that could be read
+    resolved_by: Mapped[str] = mapped_column(server_default="")
+    resolved_why: Mapped[str] = mapped_column(server_default="")

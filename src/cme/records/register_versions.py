@@ -1,8 +1,9 @@
 """What a pull writes of registers: rosters and versions, never an update; and which registers ought to be taken."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from types import MappingProxyType
 
 from sqlalchemy import Date, Text, and_, select
 from sqlalchemy.dialects.postgresql import insert as upsert
@@ -17,7 +18,9 @@ from cme.records.tables import ExpectedRegister, RegisterVersion, Roster
 from cme.sources.source import ExpectedRegister as Expected
 
 _BATCH = 1000
-_EXPECTED = ("starts_at", "ends_at", "staff", "required", "not_required_reason")
+_KEY = ("school", "local_date", "kind", "slot", "group_key")
+_EXPECTED = ("starts_at", "ends_at", "staff", "required", "not_required_reason", "rooms", "cover")
+NO_LONGER = "no longer in the source's timetable"
 Key = tuple[str, date, str, str, str]       # school, day, kind, slot, group
 
 
@@ -57,8 +60,13 @@ def _numbers(session: Session, hashes: Iterable[bytes]) -> dict[bytes, int]:
     return {bytes(key): number for key, number in session.execute(select(Roster.hash, Roster.id).where(among(Roster.hash, hashes)))}
 
 
-def keep_expected(session: Session, given: Mapping[str, Sequence[Expected]]) -> dict[str, int]:
-    """Bring the registers that ought to be taken up to date; returns how many of each school were new or changed."""
+def keep_expected(session: Session, given: Mapping[str, Sequence[Expected]],
+                  whole: Mapping[str, Collection[date]] = MappingProxyType({})) -> dict[str, int]:
+    """Bring the registers that ought to be taken up to date; returns how many of each school were new or changed.
+
+    On the days of ``whole`` all there are were given: another one known before is no longer required, unless none of its kind is
+    given at all, which is a fault of the source rather than a day without lessons.
+    """
     known: dict[Key, tuple[object, ...]] = {}
     if windows := {school: (min(e.local_date for e in own), max(e.local_date for e in own)) for school, own in given.items() if own}:
         first, last = zip(*windows.values(), strict=True)
@@ -70,14 +78,19 @@ def keep_expected(session: Session, given: Mapping[str, Sequence[Expected]]) -> 
     changed: dict[str, int] = {}
     rows = []
     for school in windows:
-        differing = [e for e in given[school] if known.get((school, e.local_date, e.kind, e.slot, e.group))
-                     != (e.starts_at, e.ends_at, list(e.staff), e.required, e.not_required_reason)]
+        new_rows = {(school, e.local_date, e.kind, e.slot, e.group): _columns(e) for e in given[school]}
+        days, kinds = whole.get(school, ()), {key[1:3] for key in new_rows}
+        gone = {key: (*held[:3], False, NO_LONGER, *held[5:]) for key, held in known.items()
+                if key[0] == school and key[1] in days and key not in new_rows and key[1:3] in kinds} if days else {}
+        differing = {key: columns for key, columns in {**new_rows, **gone}.items() if known.get(key) != columns}
         changed[school] = len(differing)
-        rows += [{"school": school, "local_date": e.local_date, "kind": e.kind, "slot": e.slot, "group_key": e.group,
-                  "starts_at": e.starts_at, "ends_at": e.ends_at, "staff": list(e.staff), "required": e.required,
-                  "not_required_reason": e.not_required_reason} for e in differing]
+        rows += [dict(zip((*_KEY, *_EXPECTED), (*key, *columns), strict=True)) for key, columns in differing.items()]
     new = upsert(ExpectedRegister)
     for start in range(0, len(rows), _BATCH):
-        session.execute(new.on_conflict_do_update(index_elements=["school", "local_date", "kind", "slot", "group_key"], set_={
+        session.execute(new.on_conflict_do_update(index_elements=list(_KEY), set_={
             name: getattr(new.excluded, name) for name in _EXPECTED}).returning(ExpectedRegister.id), rows[start:start + _BATCH])
     return changed
+
+
+def _columns(e: Expected) -> tuple[object, ...]:
+    return e.starts_at, e.ends_at, list(e.staff), e.required, e.not_required_reason, list(e.rooms), list(e.cover)

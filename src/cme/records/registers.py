@@ -6,7 +6,7 @@ nothing. The readers of what is kept stand in ``register_views`` and ``quarantin
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 
 from sqlalchemy import ARRAY, Text, bindparam, cast, func, insert, select
 from sqlalchemy.orm import Session
@@ -15,20 +15,22 @@ from cme import clock
 from cme.records import pupils
 from cme.records.arrays import among
 from cme.records.history import Stamp, record_each
-from cme.records.quarantine import Refused, quarantine, quarantined, resolve
-from cme.records.register_reading import Brought, Reading
+from cme.records.quarantine import ReadAgain, Refused, mended, quarantine, quarantined, resolve
+from cme.records.register_reading import Brought, Reading, register_place
 from cme.records.register_versions import keep_expected, write_versions
 from cme.records.register_views import (RegisterState, StoredRegister, current_marks, pupil_records, read_one,
                                         register_states)
 from cme.records.tables import Pull
+from cme.records.withdrawals import PERCENT
 from cme.rules.marks import CodeTable
-from cme.sources.source import Pulled, TimeSemantics
+from cme.sources.source import FRESH, Pulled, Scope, TimeSemantics
 
 __all__ = ["PullResult", "RegisterState", "StoredRegister", "current_marks", "pupil_records", "quarantined", "read_one",
            "register_states",
            "resolve", "store", "store_all"]
 _STORE_LOCK = 0x434D4550
-_COUNTED = ("rows_read", "rows_accepted", "rows_quarantined", "registers_new", "registers_changed", "outcome")
+_COUNTED = ("rows_read", "rows_accepted", "rows_quarantined", "registers_new", "registers_changed", "registers_today",
+            "registers_withdrawn", "outcome")
 
 
 @dataclass
@@ -49,32 +51,40 @@ class PullResult:
     contacts_changed: int = 0
     expected_changed: int = 0
     files_waiting: int = 0
+    rows_mended: int = 0                 # rows that left quarantine
+    registers_today: int = 0             # registers of today with a mark entered
+    registers_withdrawn: int = 0         # registers in which the source took marks back
+    doubts: tuple[tuple[Scope, str], ...] = ()      # what the source would have taken back, and is not believed
     outcome: str = "ok"
 
     @property
     def changed(self) -> bool:
         """Whether anything was written beside the row of the pull itself."""
         return any((self.quarantined_new, self.registers_new, self.registers_changed, self.pupils_new, self.pupils_changed,
-                    self.contacts_changed, self.expected_changed))
+                    self.contacts_changed, self.expected_changed, self.rows_mended))
 
     def __str__(self) -> str:
         said = [f"{self.rows_read} rows read", f"{self.registers_new} new registers", f"{self.registers_changed} changed"]
         said += [f"{number} {what}" for number, what in (
             (self.rows_quarantined, "rows in quarantine"), (self.registers_incomplete, "registers not read whole"),
-            (self.files_waiting, "files still being written")) if number]
+            (self.registers_withdrawn, "registers with marks taken back"), (len(self.doubts), "losses not believed"),
+            (self.rows_mended, "rows mended"), (self.files_waiting, "files still being written")) if number]
         return ", ".join(said)
 
 
 def store(session: Session, school: str, pulled: Pulled, *, source: str, codes: CodeTable, stamp: Stamp,
-          time_semantics: TimeSemantics) -> PullResult:
+          time_semantics: TimeSemantics, freshness: timedelta = FRESH, loss_percent: int = PERCENT) -> PullResult:
     """Keep ``pulled`` in the caller's transaction: pupils, staff, expected registers, register versions, quarantine, the
     row of the pull, and one event in the history if anything changed. Two pulls of one school wait for each other."""
-    return store_all(session, {school: pulled}, source=source, codes=codes, stamp=stamp, time_semantics=time_semantics)[school]
+    return store_all(session, {school: pulled}, source=source, codes=codes, stamp=stamp, time_semantics=time_semantics,
+                     freshness=freshness, loss_percent=loss_percent)[school]
 
 
 def store_all(session: Session, pulled: Mapping[str, Pulled], *, source: str, codes: CodeTable, stamp: Stamp,
-              time_semantics: TimeSemantics) -> dict[str, PullResult]:
+              time_semantics: TimeSemantics, freshness: timedelta = FRESH, loss_percent: int = PERCENT) -> dict[str, PullResult]:
     """Keep what was pulled for each school (an authority's pull), with the same rows, events and results as one after another.
+
+    ``freshness`` is what the source declares; ``loss_percent``: see ``withdrawals``, 100 believes every loss.
 
     One transaction, the caller's, with a number of statements that does not depend on how many schools there are. All or
     nothing: an error for one school is raised and nothing of any school is kept; what a source cannot read is no error, it goes
@@ -85,20 +95,26 @@ def store_all(session: Session, pulled: Mapping[str, Pulled], *, source: str, co
     _wait_for_others(session, pulled)
     rolls = pupils.keep_pupils(session, {b.school: b.pulled.pupils for b in brought}, {b.school: b.named() for b in brought}, stamp)
     staff = pupils.keep_staff(session, {b.school: b.pulled.staff for b in brought})
-    expected = keep_expected(session, {b.school: b.pulled.expected for b in brought})
-    reading.contents(session, brought, rolls, stamp, _last_open(session, brought, source, stamp, time_semantics), time_semantics)
-    refused = {b.school: [*(Refused(row.where, row.line, row.reason, row.raw) for row in b.pulled.bad_rows), *b.refused] for b in brought}
+    expected = keep_expected(session, {b.school: b.pulled.expected for b in brought}, {b.school: b.pulled.expected_whole for b in brought})
+    reading.contents(session, brought, rolls, stamp, _last_open(session, brought, source, stamp, time_semantics), time_semantics,
+                     loss_percent)
+    refused = {b.school: [*(Refused(row.where, row.line, row.reason, row.raw, row.day) for row in b.pulled.bad_rows), *b.refused]
+               for b in brought}
     quarantined_new = quarantine(session, source, refused, stamp.at)
+    rows_mended = mended(session, source, {b.school: _read_again(b.pulled) for b in brought}, refused, stamp)
+    today = clock.local(stamp.at).date()
     results = {b.school: PullResult(
         rows_read=b.pulled.rows_read, rows_accepted=b.pulled.rows_read - len(refused[b.school]),
         rows_quarantined=len(refused[b.school]), quarantined_new=quarantined_new[b.school],
-        registers_new=b.new, registers_changed=len(b.fresh) - b.new, registers_unchanged=len(b.pulled.registers) - len(b.fresh),
+        registers_new=b.new, registers_changed=len(b.fresh) - b.new, registers_unchanged=len(b.pulled.registers) + b.withdrawn - len(b.fresh),
+        registers_withdrawn=b.withdrawn, registers_today=b.taken_on(today), rows_mended=rows_mended[b.school],
+        doubts=tuple(b.withdrawals.doubts),
         registers_incomplete=sum(not document.complete for document in b.pulled.registers),
         pupils_new=rolls[b.school].new, pupils_changed=rolls[b.school].changed,
         contacts_changed=rolls[b.school].contacts_changed + rolls[b.school].flags_changed,
         expected_changed=staff.get(b.school, 0) + expected.get(b.school, 0),
-        files_waiting=len(b.pulled.waiting), outcome=_outcome(b.pulled, clock.local(stamp.at).date())) for b in brought}
-    _note_pulls(session, pulled, results, source, stamp)
+        files_waiting=len(b.pulled.waiting), outcome=_outcome(b, today)) for b in brought}
+    _note_pulls(session, pulled, results, source, stamp, freshness)
     write_versions(session, source, {school: result.pull_id for school, result in results.items()},
                    [new for b in brought for new in b.fresh], stamp)
     record_each(session, "register", "registers.pulled", stamp, [(str(result), {
@@ -115,9 +131,16 @@ def _wait_for_others(session: Session, schools: Iterable[str]) -> None:
     session.execute(select(func.pg_advisory_xact_lock(_STORE_LOCK, numbers.c.number)), {"schools": list(schools)})
 
 
-def _outcome(pulled: Pulled, today: date) -> str:
+def _read_again(pulled: Pulled) -> ReadAgain:
+    """The places of a pull; a mark that is no code lies in its register, which was read if it was brought."""
+    registers = {register_place(d): True for d in pulled.registers} if pulled.places else {}
+    return ReadAgain({**dict(pulled.places), **registers}, None if pulled.days is None else frozenset(pulled.days))
+
+
+def _outcome(b: Brought, today: date) -> str:
     """"ok" only for a pull that has seen the whole of today: such a pull is evidence of what was not yet taken."""
-    said = list(pulled.notes)
+    pulled = b.pulled
+    said = [*pulled.notes, *(sentence for scope, sentence in b.withdrawals.doubts if scope[0] == today)]
     if pulled.waiting:
         said.append(f"{len(pulled.waiting)} file(s) still being written, left for the next pull")
     if pulled.days is not None and today not in pulled.days:
@@ -141,11 +164,13 @@ def _last_open(session: Session, brought: Iterable[Brought], source: str, stamp:
         .group_by(Pull.school))}
 
 
-def _note_pulls(session: Session, pulled: Mapping[str, Pulled], results: Mapping[str, PullResult], source: str, stamp: Stamp) -> None:
+def _note_pulls(session: Session, pulled: Mapping[str, Pulled], results: Mapping[str, PullResult], source: str, stamp: Stamp,
+                freshness: timedelta) -> None:
     """That the source was read is noted every time."""
     finished = max(clock.now(), stamp.at)
     for school, number in session.execute(insert(Pull).returning(Pull.school, Pull.id), [
             {"school": school, "source": source, "started_at": stamp.at, "finished_at": finished,
-             "source_as_of": pulled[school].as_of, **{name: getattr(result, name) for name in _COUNTED}}
+             "source_as_of": pulled[school].as_of, "fresh_seconds": int(freshness.total_seconds()),
+             "first_day": min(days) if (days := pulled[school].days) else None, "last_day": max(days) if days else None, **{name: getattr(result, name) for name in _COUNTED}}
             for school, result in results.items()]):
         results[school].pull_id = number

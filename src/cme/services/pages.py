@@ -95,10 +95,16 @@ def print_outbox(out: Console, office: Office) -> None:
 
 
 def print_quarantine(out: Console, office: Office) -> None:
-    """The rows in quarantine: where, why, since when. The rows themselves stay in the records."""
+    """The rows in quarantine: where, why, since when, and what to do. The rows themselves stay in the records."""
     with office.transaction() as session:
         rows = quarantined(session, office.school)
-        table = Table("file or query", "line", "reason", "since")
+        table = Table("number", "source", "file or query", "line", "reason", "since", "last read")
         for row in rows:
-            table.add_row(row.place, str(row.line or ""), row.reason, f"{clock.local(row.first_seen):%Y-%m-%d %H:%M}")
-    out.print(table if rows else "Nothing is in quarantine.")
+            table.add_row(str(row.id), row.source, row.place, str(row.line or ""), row.reason,
+                          *(f"{clock.local(moment):%Y-%m-%d %H:%M}" for moment in (row.first_seen, row.last_seen)))
+    if not rows:
+        out.print("Nothing is in quarantine.")
+        return
+    out.print(table)
+    out.print("Correct a row at its source: the next pull reads it again and takes it from this list (`cme pull --everything` for old days). "
+              "A row that need not be read any more: cme quarantine NUMBER --reason \"...\" --by ROLE", markup=False)

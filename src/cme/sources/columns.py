@@ -26,15 +26,15 @@ class Shape:
 
 
 REGISTERS = Shape("registers", frozenset({"date", "session", "group", "pupil_id", "mark"}),
-                  PUPIL_COLUMNS | {"kind", "slot", "minutes_late", "note", "taken_at", "taken_by"}, contacts=True)
+                  PUPIL_COLUMNS | {"kind", "slot", "minutes_late", "note", "taken_at", "taken_by", "taken"}, contacts=True)
 PUPILS = Shape("pupils", frozenset({"pupil_id"}), PUPIL_COLUMNS | {"group"}, contacts=True)
 CONTACTS = Shape("contacts", frozenset({"pupil_id", "name"}),
                  frozenset({"priority", "relationship", "email", "telephone", "language", "do_not_contact"}))
 STAFF = Shape("staff", frozenset({"staff_code"}), frozenset({"name", "email"}))
 TIMETABLE = Shape("timetable", frozenset({"weekday", "session", "group", "starts", "ends"}),
-                  frozenset({"kind", "slot", "staff", "valid_from", "valid_to"}))
+                  frozenset({"kind", "slot", "staff", "rooms", "valid_from", "valid_to"}))
 EXPECTED = Shape("expected", frozenset({"date", "session", "group", "starts", "ends"}),
-                 frozenset({"kind", "slot", "staff", "required", "not_required_reason"}))
+                 frozenset({"kind", "slot", "staff", "cover", "rooms", "required", "not_required_reason"}))
 
 
 class MissingColumns(BadInput):

@@ -17,7 +17,7 @@ from cme.sources.columns import CONTACTS, PUPIL_COLUMNS, PUPILS, REGISTERS, STAF
 from cme.sources.csv_text import CsvText, Line
 from cme.sources.gather import Gathering, Key, in_order, overlay
 from cme.sources.people import People, PupilColumns
-from cme.sources.source import BadRow, Pulled, RegisterDocument, TimeSemantics
+from cme.sources.source import FRESH, BadRow, Pulled, RegisterDocument, TimeSemantics
 from cme.sources.timetable import Calendar, Timetable
 from cme.sources.values import Days
 
@@ -37,7 +37,7 @@ class CsvFolder:
                  stable_seconds: float = 2,
                  clock: Callable[[], float] = time.time, time_semantics: TimeSemantics = TimeSemantics.FIRST_COMPLETED,
                  zone: ZoneInfo = school_clock.LONDON) -> None:
-        self.folder, self.name, self.time_semantics = Path(folder), name, time_semantics
+        self.folder, self.name, self.time_semantics, self.freshness = Path(folder), name, time_semantics, FRESH
         self._calendar, self._stable, self._clock, self._zone = calendar, stable_seconds, clock, zone
 
     def pull(self, days: Iterable[date] | None) -> Pulled:
@@ -68,7 +68,7 @@ class CsvFile:
 
     def __init__(self, path: Path | str, *, name: str = "csv file", time_semantics: TimeSemantics = TimeSemantics.FIRST_COMPLETED,
                  zone: ZoneInfo = school_clock.LONDON) -> None:
-        self.path, self.name, self.time_semantics, self._zone = Path(path), name, time_semantics, zone
+        self.path, self.name, self.time_semantics, self._zone, self.freshness = Path(path), name, time_semantics, zone, FRESH
 
     def pull(self, days: Iterable[date] | None) -> Pulled:
         """The registers of the file for ``days``. Raises BadInput when the file as a whole cannot be read."""
@@ -98,6 +98,7 @@ class _Reading:
         self._bad: list[BadRow] = []
         self._read = self._accepted = 0
         self._newest, self._files_of_last_day = 0.0, 0
+        self._read_through: list[str] = []
 
     def age(self, path: Path) -> tuple[float, str]:
         """The order in which files are laid over each other: the newer over the older."""
@@ -111,6 +112,7 @@ class _Reading:
         if (text := self._open(path, REGISTERS)) is None:
             return
         found = Gathering(path.name, text.where, self.days, self._zone)
+        self._read_through.append(path.name)
         footers = 0
         for line in text:
             if _is_footer(line, text):
@@ -143,6 +145,7 @@ class _Reading:
             if shape is CONTACTS:
                 self._people.doubt_contacts()
             return
+        self._read_through.append(path.name)
         for line in text:
             if line.fault:
                 self._people.fault(path.name, line.number, line.fault, line.raw.rstrip("\n"))
@@ -204,7 +207,8 @@ class _Reading:
             one_moment=self._files_of_last_day < 2,
             rows_read=self._read + len(self.refused) + sum(part.read for part in parts),
             rows_accepted=self._accepted + sum(part.accepted for part in parts),
-            notes=tuple(self.notes), days=self.days)
+            notes=tuple(self.notes), days=self.days, expected_whole=frozenset(days) if self._timetable.entries and not self._timetable.bad else frozenset(),
+            places=tuple((name, True) for name in self._read_through))
 
 
 def _every_day(documents: dict[Key, RegisterDocument]) -> list[date]:

@@ -10,17 +10,18 @@ from zoneinfo import ZoneInfo
 
 from cme.sources.columns import PUPIL_COLUMNS
 from cme.sources.people import People, PupilColumns
-from cme.sources.source import BadRow, Mark, RegisterDocument
-from cme.sources.values import Days, Unreadable, identifier, mark, moment, slot_of, whole
+from cme.sources.source import BadRow, Mark, RegisterDocument, Scope
+from cme.sources.values import Days, Unreadable, identifier, mark, moment, slot_of, whole, yes
 
 Key = tuple[date, str, str, str]        # local date, kind, slot, group
+KINDS = ("session", "lesson")
 _ONCE_MORE = "the same pupil stands in this register with two different marks: neither is taken, correct the export"
 
 
 class _Open:
     """A register while its rows come in."""
 
-    __slots__ = ("marks", "lines", "taken_at", "taken_by", "complete")
+    __slots__ = ("marks", "lines", "taken_at", "taken_by", "complete", "taken")
 
     def __init__(self) -> None:
         self.marks: dict[str, Mark | None] = {}     # None: two different marks
@@ -28,6 +29,7 @@ class _Open:
         self.taken_at: datetime | None = None
         self.taken_by = ""
         self.complete = True
+        self.taken: bool | None = None
 
 
 class Gathering:
@@ -48,7 +50,7 @@ class Gathering:
         self._moments: dict[tuple[str, date], datetime | None] = {}
         self._keys: dict[tuple[str, ...], Key] = {}
         self._key_positions = [where.get(name, -1) for name in ("date", "kind", "session", "slot", "group")]
-        self._extras = [where.get(name, -1) for name in ("minutes_late", "note", "taken_at", "taken_by")]
+        self._extras = [where.get(name, -1) for name in ("minutes_late", "note", "taken_at", "taken_by", "taken")]
         self._last: Key | None = None
         self._torn = False                           # the next register may have lost its first row
         self._lost_rows = False                      # what came after cannot be read at all
@@ -72,7 +74,7 @@ class Gathering:
     def fault(self, line: int | None, reason: str, raw: str, key: Key | None = None) -> None:
         """Put a row into quarantine; the register it belongs to, or may belong to, is incomplete."""
         self.read += 1
-        self.bad.append(BadRow(self.place, line, reason, raw.rstrip("\n")))
+        self.bad.append(BadRow(self.place, line, reason, raw.rstrip("\n"), key[0] if key else None))
         if key is not None:
             self._registers.setdefault(key, _Open()).complete = False
             self._last = key
@@ -100,10 +102,11 @@ class Gathering:
     def _keep(self, key: Key, pupil: str, line: int | None, cells: Sequence[str], raw: str) -> None:
         register = self._registers.get(key)
         token = mark(cells[self.where["mark"]])
-        late, note, taken_at, taken_by = self._extras
+        late, note, taken_at, taken_by, header = self._extras
         minutes = whole(cells[late], "minutes_late", 0, 600) if late >= 0 and cells[late].strip() else None
         remark = cells[note].strip() if note >= 0 else ""
         taken = self._moment(cells[taken_at], key[0]) if taken_at >= 0 else None
+        is_taken = yes(cells[header], "taken") if header >= 0 and cells[header].strip() else None
         found = Mark(pupil, token, minutes, remark) if minutes is not None or remark else self._plain(pupil, token)
         if register is None:
             register = self._registers[key] = _Open()
@@ -112,13 +115,15 @@ class Gathering:
             if known != found:
                 if known is not None:
                     self.accepted -= 1
-                    self.bad.append(BadRow(self.place, register.lines[pupil], _ONCE_MORE, f"{pupil} {known.code}"))
+                    self.bad.append(BadRow(self.place, register.lines[pupil], _ONCE_MORE, f"{pupil} {known.code}", key[0]))
                     register.marks[pupil] = None
                 raise Unreadable(_ONCE_MORE)
         else:
             register.marks[pupil], register.lines[pupil] = found, line
         if self._torn:
             register.complete = self._torn = False
+        if is_taken is not None:
+            register.taken = is_taken if register.taken is None else register.taken and is_taken
         if taken is not None and (register.taken_at is None or taken > register.taken_at):
             register.taken_at = taken
             register.taken_by = cells[taken_by].strip() if taken_by >= 0 else ""
@@ -163,12 +168,20 @@ class Gathering:
         for pupil, (_, fields) in self._details.items():
             people.details(pupil, fields)
 
+    def whole(self, days: Iterable[date]) -> frozenset[Scope]:
+        """Which of ``days`` were read to the end, by kind of register: none where a row was lost whose day is not known."""
+        if self._lost_rows or any(row.day is None for row in self.bad):
+            return frozenset()
+        lost = {row.day for row in self.bad}
+        return frozenset((day, kind) for day in days if day not in lost for kind in KINDS)
+
     def documents(self) -> dict[Key, RegisterDocument]:
         """The registers read. A register of which no row could be read is none."""
         return {key: RegisterDocument(*key, marks=tuple(m for m in register.marks.values() if m is not None),
                                       taken_at=register.taken_at,
                                       taken_by=register.taken_by,
-                                      complete=register.complete and not self._lost_rows and None not in register.marks.values())
+                                      complete=register.complete and not self._lost_rows and None not in register.marks.values(),
+                                      taken=register.taken)
                 for key, register in self._registers.items() if any(register.marks.values())}
 
 
@@ -177,7 +190,8 @@ def overlay(older: RegisterDocument, newer: RegisterDocument) -> RegisterDocumen
     marks = {m.pupil: m for m in older.marks} | {m.pupil: m for m in newer.marks}
     return RegisterDocument(newer.local_date, newer.kind, newer.slot, newer.group, tuple(marks.values()),
                             newer.taken_at or older.taken_at,
-                            newer.taken_by or older.taken_by, newer.complete or older.complete)
+                            newer.taken_by or older.taken_by, newer.complete or older.complete,
+                            older.taken if newer.taken is None else newer.taken)
 
 
 def in_order(documents: Iterable[RegisterDocument]) -> tuple[RegisterDocument, ...]:

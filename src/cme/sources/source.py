@@ -2,9 +2,13 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import Protocol
+
+
+Scope = tuple[date, str]                  # a day, and "session" or "lesson"
+FRESH = timedelta(minutes=20)             # what is older says nothing of now, unless a source declares otherwise
 
 
 class TimeSemantics(StrEnum):
@@ -38,6 +42,7 @@ class RegisterDocument:
     taken_at: datetime | None = None      # UTC; None: the source does not say
     taken_by: str = ""
     complete: bool = True                 # False: a row of it could not be read, so a pupil who is not in it may still be on it
+    taken: bool | None = None             # what the source's own header says, whatever the marks are; None: it has no header
 
 
 @dataclass(frozen=True)
@@ -53,6 +58,8 @@ class ExpectedRegister:
     staff: tuple[str, ...] = ()
     required: bool = True
     not_required_reason: str = ""
+    rooms: tuple[str, ...] = ()
+    cover: tuple[str, ...] = ()           # those of ``staff`` who stand in for somebody on that day
 
 
 @dataclass(frozen=True)
@@ -109,6 +116,7 @@ class BadRow:
     line: int | None
     reason: str                           # one sentence: what, and what to do; quotes no child's data
     raw: str = ""                         # the row itself; stays in the database, never in a log
+    day: date | None = None               # the day of the register it belongs to, where that could be read
 
 
 @dataclass(frozen=True)
@@ -127,6 +135,9 @@ class Pulled:
     rows_accepted: int = 0
     notes: tuple[str, ...] = field(default=())
     days: tuple[date, ...] | None = None  # the days that were asked for; None: all
+    whole: frozenset[Scope] = frozenset()       # read to the end: what is not among ``registers`` of such a day and kind is gone
+    expected_whole: frozenset[date] = frozenset()   # the days whose ``expected`` are all there are
+    places: tuple[tuple[str, bool], ...] = ()   # the files or queries read; True: also the rows whose day cannot be told
 
 
 class Source(Protocol):
@@ -134,6 +145,7 @@ class Source(Protocol):
 
     name: str
     time_semantics: TimeSemantics
+    freshness: timedelta                  # what is older than this says nothing of now: lateness is then not judged
 
     def pull(self, days: Iterable[date] | None) -> Pulled:
         """Read the registers of ``days`` (None: all the source has), with pupils, staff and expected registers.

@@ -8,7 +8,7 @@ import math
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import date, datetime, time
+from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -22,9 +22,9 @@ from sqlalchemy.pool import NullPool
 from cme import clock
 from cme.errors import Misconfigured, Transient
 from cme.sources.columns import CONTACTS, EXPECTED, PUPIL_COLUMNS, PUPILS, REGISTERS, STAFF, MissingColumns, Shape, positions
-from cme.sources.gather import Gathering, in_order
+from cme.sources.gather import KINDS, Gathering, in_order
 from cme.sources.people import People, PupilColumns
-from cme.sources.source import Pulled, TimeSemantics
+from cme.sources.source import FRESH, Pulled, Scope, TimeSemantics
 from cme.sources.timetable import Timetable
 from cme.sources.values import Days
 
@@ -50,8 +50,8 @@ class SqlSource:
 
     def __init__(self, url: str | URL, queries: dict[str, str], *, name: str = "sql",
                  time_semantics: TimeSemantics = TimeSemantics.OBSERVED,
-                 zone: ZoneInfo = clock.LONDON) -> None:
-        self.name, self.time_semantics, self._zone = name, time_semantics, zone
+                 zone: ZoneInfo = clock.LONDON, freshness: timedelta = FRESH) -> None:
+        self.name, self.time_semantics, self.freshness, self._zone = name, time_semantics, freshness, zone
         if unknown := sorted(queries.keys() - SHAPES.keys()):
             raise Misconfigured(f"the queries {', '.join(unknown)} of source {name!r} mean nothing here: "
                                 f"name them {', '.join(SHAPES)}")
@@ -93,7 +93,7 @@ class SqlSource:
             for query, row in (("pupils", self._pupil(people)), ("contacts", people.contact), ("staff", people.staff_row),
                                ("expected", timetable.dated_row)):
                 self._read(connection, query, first, last, row, people)
-            found: Gathering | None = None
+            found = None
             for where, cells in self._rows(connection, "registers", first, last):
                 found = found or Gathering("query registers", where, wanted, self._zone)
                 if fault := _unfit(cells):
@@ -113,7 +113,17 @@ class SqlSource:
                       bad_rows=(*(found.bad if found else ()), *(row for part in parts for row in part.bad)), as_of=None,
                       rows_read=(found.read if found else 0) + sum(part.read for part in parts),
                       rows_accepted=(found.accepted if found else 0) + sum(part.accepted for part in parts), notes=tuple(notes),
-                      days=wanted)
+                      days=wanted, whole=self._whole(found, wanted),
+                      expected_whole=frozenset(wanted or ()) if "expected" in self._queries and not timetable.bad else frozenset(), places=tuple(
+                          (f"query {query}", wanted is None or not _bound(sql)) for query, sql in self._queries.items()))
+
+    def _whole(self, found: Gathering | None, wanted: tuple[date, ...] | None) -> frozenset[Scope]:
+        """What was read to the end. A query that leaves the days to itself may give what it likes: nothing is gone because of it."""
+        if _bound(self._queries["registers"]) != ["from_day", "to_day"]:
+            return frozenset()
+        if found is None:
+            return frozenset((day, kind) for day in wanted or () for kind in KINDS)
+        return found.whole(wanted if wanted is not None else {key[0] for key in found.documents()})
 
     def _check(self, connection: Connection, day: date) -> None:
         faults = []
@@ -155,8 +165,7 @@ class SqlSource:
 
     def _execute(self, connection: Connection, query: str, first: date, last: date) -> CursorResult[Any]:
         statement = text(self._queries[query])
-        names = [name for name in ("from_day", "to_day") if re.search(rf":{name}\b", self._queries[query])]
-        bound = statement.bindparams(*(bindparam(name, type_=Date) for name in names))
+        bound = statement.bindparams(*(bindparam(name, type_=Date) for name in _bound(self._queries[query])))
         try:
             return connection.execute(bound, {"from_day": first, "to_day": last}, execution_options={"yield_per": _ROWS_AT_ONCE})
         except DBAPIError as error:
@@ -193,6 +202,11 @@ class SqlSource:
         hint = f"; it said: {first}" if _SAFE_TO_REPEAT.search(first) and what.startswith("query") else ""
         return Misconfigured(f"source {self.name!r} refuses {what} ({type(error.orig).__name__}): "
                              f"correct the address, the login, its rights or the query{hint}")
+
+
+def _bound(query: str) -> list[str]:
+    """Which of the two days a query asks for."""
+    return [name for name in ("from_day", "to_day") if re.search(rf":{name}\b", query)]
 
 
 def _cell(value: Any) -> str:

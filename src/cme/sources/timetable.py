@@ -1,7 +1,7 @@
 """Which registers ought to be taken: the school's weekly timetable expanded to days, and dated rows of a query."""
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timezone
 from typing import Protocol
 from zoneinfo import ZoneInfo
@@ -35,6 +35,7 @@ class Entry:
     staff: tuple[str, ...]
     valid_from: date
     valid_to: date
+    rooms: tuple[str, ...] = ()
 
 
 class Timetable:
@@ -57,21 +58,24 @@ class Timetable:
             kind, slot, group, starts, ends = _common(text)
             self.entries.append(Entry(weekday, kind, slot, group, starts, ends, many(text("staff")),
                                       optional_day(self._days, text("valid_from"), "valid_from") or date.min,
-                                      optional_day(self._days, text("valid_to"), "valid_to") or date.max))
+                                      optional_day(self._days, text("valid_to"), "valid_to") or date.max, many(text("rooms"))))
         self._reading(read, where, cells, place, line, raw)
 
     def dated_row(self, where: dict[str, int], cells: Sequence[str], place: str, line: int | None, raw: str) -> None:
-        """One register of one day, as the query ``expected`` gives it."""
+        """One register of one day, as the query ``expected`` gives it. Several teachers or rooms may come in a row each."""
         def read(text: Callable[[str], str]) -> None:
             day = self._days.read(text("date"))
             kind, slot, group, starts, ends = _common(text)
             required = yes(text("required") or "yes", "required")
             found = ExpectedRegister(day, kind, slot, group, self._instant(day, starts), self._instant(day, ends),
-                                     many(text("staff")),
-                                     required, "" if required else text("not_required_reason"))
+                                     _together(many(text("staff")), many(text("cover"))), required,
+                                     "" if required else text("not_required_reason"), many(text("rooms")), many(text("cover")))
             key = (day, kind, slot, group)
-            if self.dated.setdefault(key, found) != found:
-                raise Unreadable("the same register is expected twice with different details: keep one row")
+            known = self.dated.get(key, found)
+            if _when(known) != _when(found):
+                raise Unreadable("the same register is expected twice with different times, or once required and once not: keep one row")
+            self.dated[key] = replace(found, staff=_together(known.staff, found.staff), rooms=_together(known.rooms, found.rooms),
+                                      cover=_together(known.cover, found.cover))
         self._reading(read, where, cells, place, line, raw)
 
     def _reading(self, read: Callable[[Callable[[str], str]], None], where: dict[str, int], cells: Sequence[str], place: str,
@@ -101,12 +105,22 @@ class Timetable:
                     if e.kind == "session" and calendar and not calendar.has_session(day, e.slot):
                         continue
                     key = (day, e.kind, e.slot, e.group)
-                    staff = (*found[key].staff, *e.staff) if key in found else e.staff
+                    staff, rooms = e.staff, e.rooms
+                    if key in found:
+                        staff, rooms = (*found[key].staff, *staff), (*found[key].rooms, *rooms)
                     nobody = e.kind == "session" and pupils_expected(day, e.slot, e.group) is False
                     found[key] = ExpectedRegister(*key, self._instant(day, e.starts), self._instant(day, e.ends),
-                                                  tuple(dict.fromkeys(staff)), not nobody,
-                                                  "no pupil of the group is expected" if nobody else "")
+                                                  _together(staff), not nobody,
+                                                  "no pupil of the group is expected" if nobody else "", _together(rooms))
         return tuple(found[key] for key in sorted(found))
+
+
+def _together(*lists: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(one for names in lists for one in names))
+
+
+def _when(register: ExpectedRegister) -> tuple[object, ...]:
+    return register.starts_at, register.ends_at, register.required, register.not_required_reason
 
 
 def _common(text: Callable[[str], str]) -> tuple[str, str, str, time, time]:

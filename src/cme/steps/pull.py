@@ -5,12 +5,12 @@ from datetime import date, timedelta
 from pathlib import Path
 
 import yaml
-from sqlalchemy import select
+from sqlalchemy import or_, select
 
 from cme import clock
 from cme.config.policies import ConfigFaults
 from cme.records import registers
-from cme.records.alarms import clear_alarm, raise_alarm
+from cme.records.alarms import clear_alarm, open_alarms, raise_alarm
 from cme.records.history import Stamp, record
 from cme.records.tables import Pull
 from cme.errors import CmeError
@@ -18,6 +18,8 @@ from cme.sources.files import CsvFile, CsvFolder
 from cme.sources.source import Source, TimeSemantics
 from cme.sources.sql import SqlSource
 from cme.steps.office import Office
+
+WEEK = timedelta(days=7)
 
 
 def source_of(office: Office) -> Source:
@@ -46,18 +48,28 @@ def _queries(path: Path) -> dict[str, str]:
 
 
 def window(office: Office, today: date) -> list[date] | None:
-    """The days a regular pull reads again, so that late corrections are seen: today and the days before it.
+    """The days a regular pull reads again, so that late corrections are seen: today and the days before it, and once a week the
+    term from its first day.
 
     None, which means everything the source has, as long as no pull has ever gone well.
     """
+    days = office.policies.school.pull_window_days
+    term = max((t.first for t in office.policies.calendar.terms if t.first <= today), default=today)
     with office.transaction() as session:
-        if not session.scalar(select(Pull.id).where(Pull.school == office.school, Pull.outcome == "ok").limit(1)):
+        ok = select(Pull.id).where(Pull.school == office.school, Pull.outcome == "ok").limit(1)
+        if not session.scalar(ok):
             return None
-    return [today - timedelta(days=n) for n in range(office.policies.school.pull_window_days, -1, -1)]
+        if term < today - timedelta(days=days) and not session.scalar(ok.where(
+                or_(Pull.first_day.is_(None), Pull.first_day <= term), Pull.started_at >= clock.wall(today - WEEK, "00:00"))):
+            days = (today - term).days
+    return [today - timedelta(days=n) for n in range(days, -1, -1)]
 
 
-def pull(office: Office, days: Iterable[date] | None, stamp: Stamp) -> registers.PullResult:
+def pull(office: Office, days: Iterable[date] | None, stamp: Stamp, accept_loss: str = "") -> registers.PullResult:
     """Read ``days`` (None: everything) from the source and store what changed, in one transaction.
+
+    ``accept_loss`` is a person's reason to believe a source that gives much less than before; without it such a loss changes
+    nothing and is an alarm.
 
     A source that fails leaves everything as it was, a Pull row with the sentence, and an alarm; the error goes on to the
     caller, whose type says whether to try again.
@@ -73,7 +85,18 @@ def pull(office: Office, days: Iterable[date] | None, stamp: Stamp) -> registers
             raise_alarm(session, f"pull:{source.name}", "school", f"The register source {source.name!r} cannot be read: {error}", stamp)
         raise
     with office.transaction() as session:
+        if accept_loss:
+            record(session, "school", "pull.loss_accepted", stamp, accept_loss, {"source": source.name})
         result = registers.store(session, office.school, pulled, source=source.name, codes=office.policies.codes, stamp=stamp,
-                                 time_semantics=source.time_semantics)
+                                 time_semantics=source.time_semantics, freshness=source.freshness,
+                                 loss_percent=100 if accept_loss else office.policies.school.feed.loss_percent)
         clear_alarm(session, f"pull:{source.name}", stamp, "the source was read again")
+        doubted = {f"loss:{source.name}:{day}:{kind}": sentence for (day, kind), sentence in result.doubts}
+        for key, sentence in doubted.items():
+            raise_alarm(session, key, "school", f"The register source {source.name!r}: {sentence}", stamp)
+        for alarm in open_alarms(session) if pulled.whole else ():
+            source_name, _, scope = alarm.key.removeprefix("loss:").partition(":")
+            if alarm.key.startswith("loss:") and source_name == source.name and alarm.key not in doubted \
+                    and scope in {f"{day}:{kind}" for day, kind in pulled.whole}:
+                clear_alarm(session, alarm.key, stamp, accept_loss or "the source was read again without such a loss")
     return result

@@ -1,0 +1,25 @@
+"""``cme quarantine``: what of the source of registers could not be read. cli.py imports this module to register it."""
+
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from cme.cli import _office, app, out
+
+
+@app.command
+def quarantine(row: int | None = None, *, reason: Annotated[str, Parameter(help="Why the row need not be read any more.")] = "",
+               by: Annotated[str, Parameter(help="Your role: attendance_officer, operations, ...")] = "") -> None:
+    """List the rows that could not be read, with file, line, reason and what to do; or settle one that need not be read any more.
+
+    A row corrected at its source leaves the list by itself when a pull reads it again.
+    """
+    from cme.config.settings import require_role
+    from cme.services.pages import print_quarantine
+    from cme.steps.rows import settle_row
+
+    with _office() as office:
+        if row is not None:
+            require_role(by)
+            settle_row(office, row, reason, office.stamp(by))
+        print_quarantine(out, office)
