@@ -44,6 +44,7 @@ class Settings(BaseSettings):
     registers_file: Path | None = None
     registers_url: SecretStr | None = None
     registers_queries: Path | None = None
+    registers_columns: Path | None = None
     registers_times: Literal["first_completed", "last_saved", "observed", "none"] = "first_completed"
 
     smtp_host: str = ""
@@ -149,7 +150,7 @@ def missing_settings(settings: Settings) -> list[str]:
                       "and CME_REGISTERS_QUERIES")
     if settings.registers_url and not settings.registers_queries:
         faults.append("CME_REGISTERS_QUERIES: not set; name the YAML file with the school's own queries for CME_REGISTERS_URL")
-    for name in ("registers_folder", "registers_file", "registers_queries", "config_dir"):
+    for name in ("registers_folder", "registers_file", "registers_queries", "registers_columns", "config_dir"):
         path = getattr(settings, name)
         if path and not Path(path).exists():
             faults.append(f"CME_{name.upper()}: {path} does not exist; create it or correct the setting")

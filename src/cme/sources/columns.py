@@ -41,7 +41,8 @@ class MissingColumns(BadInput):
     """The header does not hold the columns that are needed."""
 
 
-def _plain(name: str) -> str:
+def plain(name: str) -> str:
+    """A column's name as it is compared: case, spaces and hyphens do not matter."""
     return re.sub(r"[\s_-]+", "_", name.strip().casefold())
 
 
@@ -53,7 +54,7 @@ def positions(header: Sequence[str], shape: Shape) -> dict[str, int]:
     """
     found: dict[str, int] = {}
     twice = set()
-    for position, name in enumerate(map(_plain, header)):
+    for position, name in enumerate(map(plain, header)):
         if name in shape.required or name in shape.optional or shape.contacts and _CONTACT_COLUMN.fullmatch(name):
             if name in found:
                 twice.add(name)
@@ -70,7 +71,7 @@ def positions(header: Sequence[str], shape: Shape) -> dict[str, int]:
 
 def matched(header: Sequence[str], shape: Shape) -> int:
     """How many different documented columns ``header`` holds."""
-    return len({name for name in map(_plain, header)
+    return len({name for name in map(plain, header)
                 if name in shape.required or name in shape.optional or shape.contacts and _CONTACT_COLUMN.fullmatch(name)})
 
 

@@ -10,7 +10,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from cme.errors import BadInput
-from cme.sources.columns import MissingColumns, Shape, matched, positions
+from cme.sources.column_map import PLAIN, ColumnMap
+from cme.sources.columns import MissingColumns, Shape
 
 _DELIMITERS = ",;\t"
 _LONGEST_ROW = 20        # physical lines a quoted cell may run over
@@ -45,22 +46,32 @@ def encoding_of(data: bytes) -> str:
     raise BadInput("the file's letters can be read neither as UTF-8, UTF-16 nor Windows-1252: export it again as CSV in UTF-8")
 
 
+def _declared(data: bytes, encoding: str) -> str:
+    """The encoding of the column map, if the file keeps to it."""
+    try:
+        if "\0" not in data.decode(encoding):
+            return "utf-8-sig" if encoding == "utf-8" else encoding
+    except (UnicodeDecodeError, UnicodeError):
+        pass
+    raise BadInput(f"the file's letters cannot be read as {encoding}, which the column map says: correct the export or the map")
+
+
 class CsvText:
     """A CSV file's header and rows. ``where`` maps each documented column to its position.
 
     Raises BadInput from the start where nothing can be read (no text, empty, columns missing): one sentence for the file.
     """
 
-    def __init__(self, data: bytes, shape: Shape) -> None:
-        encoding = encoding_of(data)
+    def __init__(self, data: bytes, shape: Shape, given: ColumnMap = PLAIN) -> None:
+        encoding = _declared(data, given.encoding) if given.encoding else encoding_of(data)
         self._lines = enumerate(io.TextIOWrapper(io.BytesIO(data), encoding, newline=None), 1)
         self._waiting: list[tuple[int, str]] = []
         header = next((line for _, line in self._lines if line.strip() and not line.casefold().startswith("sep=")), None)
         if header is None:
             raise BadInput("the file is empty: export it again")
-        self.delimiter, names = _header(header, shape)
+        self.delimiter, names = _header(header, shape, given)
+        self.header, self.where = given.placed(names, shape)
         self.width = len(names)
-        self.where = positions(names, shape)
         self._last_needed = self.where.get("mark")
 
     def __iter__(self) -> Iterator[Line]:
@@ -110,7 +121,7 @@ class CsvText:
             return Line(number, [], text, "the quotes in the row do not fit together: a quote inside a cell is written twice")
 
 
-def _header(line: str, shape: Shape) -> tuple[str, list[str]]:
+def _header(line: str, shape: Shape, given: ColumnMap) -> tuple[str, list[str]]:
     """The delimiter that makes the most documented columns of the first line, and the first line's cells."""
     best: tuple[int, str, list[str]] = (-1, "", [])
     for delimiter in _DELIMITERS:
@@ -118,9 +129,10 @@ def _header(line: str, shape: Shape) -> tuple[str, list[str]]:
             cells = next(csv.reader([line.rstrip("\n")], delimiter=delimiter, strict=True))
         except (csv.Error, StopIteration):
             continue
-        if (count := matched(cells, shape)) > best[0]:
+        if (count := given.fits(cells, shape)) > best[0]:
             best = count, delimiter, cells
     if not best[1]:
+        given.naming([])      # says which columns of the map are not there
         raise MissingColumns(f"the first line cannot be read as the names of the columns of {shape.name}: "
                              "see docs/registers-csv.md")
     return best[1], best[2]

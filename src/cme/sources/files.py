@@ -1,32 +1,33 @@
-"""Registers from CSV files: a folder that the school's system exports into, or one file. docs/registers-csv.md has the columns.
+"""Registers from files: a folder that the school's system exports into, or one file. docs/registers-csv.md has the columns.
 
 A file that may still be being written is left for the next pull; a file that cannot be read costs itself, a row that cannot
 be read costs itself, and both are kept with their reason.
 """
 
-import re
 import time
-from collections.abc import Callable, Iterable, Sequence
-from datetime import date, datetime, timedelta, timezone
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import date, datetime, timezone
 from pathlib import Path
+from types import MappingProxyType
 from zoneinfo import ZoneInfo
 
 from cme import clock as school_clock
 from cme.errors import BadInput, Misconfigured
+from cme.sources.column_map import PLAIN, ColumnMap
 from cme.sources.columns import CONTACTS, PUPIL_COLUMNS, PUPILS, REGISTERS, STAFF, TIMETABLE, Shape
-from cme.sources.csv_text import CsvText, Line
-from cme.sources.gather import Gathering, Key, in_order, overlay
+from cme.sources.csv_text import Line
+from cme.sources.gather import Gathering, Key, every_day, in_order, overlay
+from cme.sources.grids import Table
 from cme.sources.people import People, PupilColumns
 from cme.sources.source import FRESH, BadRow, Pulled, RegisterDocument, TimeSemantics
+from cme.sources.tables import LARGEST, OURS, SPREADSHEETS, TEXTS, UNREAD, is_footer, table_of, too_large
 from cme.sources.timetable import Calendar, Timetable
 from cme.sources.values import Days
 
-_FOOTER = re.compile(r"(grand |sub)?totals?\b|count\b|page \d|printed\b|generated\b|exported\b|report\b|end of\b|\(?\d+ rows?\b",
-                     re.IGNORECASE)
-
 
 class CsvFolder:
-    """A folder of exports: registers*.csv, and where given pupils.csv, contacts.csv, staff.csv and timetable.csv.
+    """A folder of exports: registers*.csv, and where given pupils.csv, contacts.csv, staff.csv and timetable.csv; each may as
+    well be .xlsx, or .xml of SIMS's CommandReporter. ``maps`` says by kind what the school's own exports call the columns.
 
     ``stable_seconds``: a file changed less than that ago is left for the next pull. ``clock`` gives the seconds since the epoch
     by the clock that stamps the files. ``time_semantics`` is what the column taken_at means in this school's system; naive times
@@ -36,28 +37,31 @@ class CsvFolder:
     def __init__(self, folder: Path | str, *, name: str = "csv folder", calendar: Calendar | None = None,
                  stable_seconds: float = 2,
                  clock: Callable[[], float] = time.time, time_semantics: TimeSemantics = TimeSemantics.FIRST_COMPLETED,
-                 zone: ZoneInfo = school_clock.LONDON) -> None:
+                 zone: ZoneInfo = school_clock.LONDON, maps: Mapping[str, ColumnMap] = MappingProxyType({})) -> None:
+        self._maps = maps
         self.folder, self.name, self.time_semantics, self.freshness = Path(folder), name, time_semantics, FRESH
         self._calendar, self._stable, self._clock, self._zone = calendar, stable_seconds, clock, zone
 
     def pull(self, days: Iterable[date] | None) -> Pulled:
         """Everything in the folder for ``days``. Raises Misconfigured when the folder is not there or closed to us."""
         try:
-            files = sorted(path for path in self.folder.iterdir() if path.suffix.casefold() == ".csv")
+            found = sorted(path for path in self.folder.iterdir() if not path.name.startswith(("~", ".")))     # no editor's locks
         except OSError as error:
             raise Misconfigured(f"the folder of registers {self.folder} cannot be read ({error.strerror}): "
                                 "create it, or correct CME_REGISTERS_FOLDER or its permissions") from error
-        named = {path.name.casefold(): path for path in files}
+        files = [path for path in found if path.suffix.casefold() in LARGEST]
         registers = [path for path in files if path.name.casefold().startswith("registers")]
-        reading = _Reading(days, self._stable, self._clock, self._zone)
+        reading = _Reading(days, self._stable, self._clock, self._zone, self._maps, self._calendar)
         if not registers:
-            reading.notes.append("the folder holds no file registers*.csv")
-        for path, shape, row in ((named.get("pupils.csv"), PUPILS, reading.pupil),
-                                 (named.get("contacts.csv"), CONTACTS, reading.contact),
-                                 (named.get("staff.csv"), STAFF, reading.staff),
-                                 (named.get("timetable.csv"), TIMETABLE, reading.timetable_row)):
-            if path:
-                reading.table(path, shape, row)
+            reading.notes.append("the folder holds no file registers*.csv, .xlsx or .xml")
+        reading.refuse_others(found)
+        for shape, row in ((PUPILS, reading.pupil), (CONTACTS, reading.contact), (STAFF, reading.staff),
+                           (TIMETABLE, reading.timetable_row)):
+            named = [path for path in files if path.stem.casefold() == shape.name]
+            if len(named) > 1:
+                reading.twice(named, shape)
+            elif named:
+                reading.table(named[0], shape, row)
         for path in sorted(registers, key=reading.age):
             reading.registers(path)
         return reading.pulled(self._calendar)
@@ -67,14 +71,17 @@ class CsvFile:
     """One user's register export. It has no timetable, so no register of it can be called overdue."""
 
     def __init__(self, path: Path | str, *, name: str = "csv file", time_semantics: TimeSemantics = TimeSemantics.FIRST_COMPLETED,
-                 zone: ZoneInfo = school_clock.LONDON) -> None:
+                 zone: ZoneInfo = school_clock.LONDON, maps: Mapping[str, ColumnMap] = MappingProxyType({})) -> None:
         self.path, self.name, self.time_semantics, self._zone, self.freshness = Path(path), name, time_semantics, zone, FRESH
+        self._maps = maps
 
     def pull(self, days: Iterable[date] | None) -> Pulled:
         """The registers of the file for ``days``. Raises BadInput when the file as a whole cannot be read."""
-        reading = _Reading(days, 0, lambda: 0.0, self._zone)
+        reading = _Reading(days, 0, lambda: 0.0, self._zone, self._maps, None)
         if not self.path.is_file():
             raise BadInput(f"the register file {self.path} is not there: correct the path")
+        if self.path.suffix.casefold() in SPREADSHEETS - TEXTS:
+            raise BadInput(f"{self.path.name}: {UNREAD}")
         reading.registers(self.path)
         if reading.refused:
             raise BadInput(f"{self.path.name}: {reading.refused[0].reason}")
@@ -84,7 +91,9 @@ class CsvFile:
 class _Reading:
     """One pull of files."""
 
-    def __init__(self, days: Iterable[date] | None, stable: float, clock: Callable[[], float], zone: ZoneInfo) -> None:
+    def __init__(self, days: Iterable[date] | None, stable: float, clock: Callable[[], float], zone: ZoneInfo,
+                 maps: Mapping[str, ColumnMap], calendar: Calendar | None) -> None:
+        self._maps, self._calendar = maps, calendar
         self.days = tuple(sorted(set(days))) if days is not None else None
         self._day = self.days[-1] if self.days else school_clock.today()
         self.notes: list[str] = []
@@ -92,7 +101,7 @@ class _Reading:
         self.refused: list[BadRow] = []                    # files of which nothing could be read
         self._stable, self._clock, self._zone = stable, clock, zone
         self._people, self._timetable = People(), Timetable(zone)
-        self._pupil_days = Days()
+        self._pupil_days = Days(self._map(PUPILS).dates)
         self._pupil_columns: PupilColumns | None = None
         self._documents: dict[Key, RegisterDocument] = {}
         self._bad: list[BadRow] = []
@@ -111,11 +120,11 @@ class _Reading:
         """Read a file of registers; where two files hold the same register, the one written later counts."""
         if (text := self._open(path, REGISTERS)) is None:
             return
-        found = Gathering(path.name, text.where, self.days, self._zone)
+        found = Gathering(path.name, text.where, self.days, self._zone, Days(self._map(REGISTERS).dates))
         self._read_through.append(path.name)
         footers = 0
         for line in text:
-            if _is_footer(line, text):
+            if is_footer(line, text):
                 footers += 1
             elif line.fault:
                 found.fault(line.number, line.fault, line.raw)
@@ -139,7 +148,7 @@ class _Reading:
         for key, document in documents.items():
             self._documents[key] = overlay(self._documents[key], document) if key in self._documents else document
 
-    def table(self, path: Path, shape: Shape, row: Callable[[CsvText, Line, str], None]) -> None:
+    def table(self, path: Path, shape: Shape, row: Callable[[Table, Line, str], None]) -> None:
         """Read a file of people or of the timetable."""
         if (text := self._open(path, shape)) is None:
             if shape is CONTACTS:
@@ -152,29 +161,32 @@ class _Reading:
             else:
                 row(text, line, path.name)
 
-    def pupil(self, text: CsvText, line: Line, place: str) -> None:
+    def pupil(self, text: Table, line: Line, place: str) -> None:
         """A row of pupils.csv."""
         columns = self._pupil_columns = self._pupil_columns or PupilColumns(text.where, PUPIL_COLUMNS | {"group"},
                                                                             self._pupil_days)
         self._people.pupil(columns, text.where, line.cells, place, line.number, line.raw.rstrip("\n"))
 
-    def contact(self, text: CsvText, line: Line, place: str) -> None:
+    def contact(self, text: Table, line: Line, place: str) -> None:
         """A row of contacts.csv."""
         self._people.contact(text.where, line.cells, place, line.number, line.raw.rstrip("\n"))
 
-    def staff(self, text: CsvText, line: Line, place: str) -> None:
+    def staff(self, text: Table, line: Line, place: str) -> None:
         """A row of staff.csv."""
         self._people.staff_row(text.where, line.cells, place, line.number, line.raw.rstrip("\n"))
 
-    def timetable_row(self, text: CsvText, line: Line, place: str) -> None:
+    def timetable_row(self, text: Table, line: Line, place: str) -> None:
         """A row of timetable.csv."""
         self._timetable.row(text.where, line.cells, place, line.number, line.raw)
 
-    def _open(self, path: Path, shape: Shape) -> CsvText | None:
+    def _open(self, path: Path, shape: Shape) -> Table | None:
         """The file's text, or None: still being written (waiting), or not readable (one bad row for the file)."""
         try:
             before = path.stat()
             age = self._clock() - before.st_mtime
+            if reason := too_large(path, before.st_size):
+                self._refuse(path, reason)
+                return None
             data = b"" if 0 <= age < self._stable else path.read_bytes()
             after = path.stat()
         except OSError as error:
@@ -185,17 +197,35 @@ class _Reading:
             self.waiting.append(path.name)
             return None
         try:
-            return CsvText(data, shape)
+            table, notes = table_of(path, data, shape, self._map(shape), self._calendar)
         except BadInput as reason:
             self._refuse(path, str(reason))
             return None
+        self.notes += [f"{path.name}: {note}" for note in notes]
+        return table
+
+    def _map(self, shape: Shape) -> ColumnMap:
+        return self._maps.get(shape.name, PLAIN)
+
+    def refuse_others(self, paths: Sequence[Path]) -> None:
+        """Say of each spreadsheet that is meant for us and cannot be read that it is not."""
+        for path in paths:
+            if path.suffix.casefold() in SPREADSHEETS and path.name.casefold().startswith(OURS):
+                self._refuse(path, UNREAD)
+
+    def twice(self, paths: Sequence[Path], shape: Shape) -> None:
+        """The same table in two forms: which one counts is not guessed."""
+        if shape is CONTACTS:
+            self._people.doubt_contacts()
+        for path in paths:
+            self._refuse(path, f"{' and '.join(p.name for p in paths)} stand beside each other: keep one")
 
     def _refuse(self, path: Path, reason: str) -> None:
         self.refused.append(BadRow(path.name, None, reason))
 
     def pulled(self, calendar: Calendar | None) -> Pulled:
         """All that was read."""
-        days: Sequence[date] = self.days if self.days is not None else _every_day(self._documents)
+        days: Sequence[date] = self.days if self.days is not None else every_day(self._documents)
         parts = (self._people, self._timetable)
         return Pulled(
             registers=in_order(self._documents.values()),
@@ -209,24 +239,3 @@ class _Reading:
             rows_accepted=self._accepted + sum(part.accepted for part in parts),
             notes=tuple(self.notes), days=self.days, expected_whole=frozenset(days) if self._timetable.entries and not self._timetable.bad else frozenset(),
             places=tuple((name, True) for name in self._read_through))
-
-
-def _every_day(documents: dict[Key, RegisterDocument]) -> list[date]:
-    """The days from the first to the last register, and today: a day of which nothing came is not forgotten."""
-    if not documents:
-        return []
-    days = [key[0] for key in documents]
-    first, last = min(days), max(max(days), min(school_clock.today(), max(days) + timedelta(days=14)))
-    return [first + timedelta(days=n) for n in range((last - first).days + 1)]
-
-
-def _is_footer(line: Line, text: CsvText) -> bool:
-    """Whether a line is a total or a print mark below the rows: it says so, and has neither a date nor a mark."""
-    cells = line.cells
-    first = next((cell.strip() for cell in cells if cell.strip()), "")
-    if not _FOOTER.match(first):
-        return False
-    def at(name: str) -> str:
-        position = text.where[name]
-        return cells[position].strip() if position < len(cells) else ""
-    return not re.fullmatch(r"[\d/-]{8,10}", at("date")) and not (at("mark") and at("pupil_id"))

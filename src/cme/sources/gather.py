@@ -5,9 +5,10 @@ quarantined: which is right is not guessed. A row that cannot be read makes the 
 """
 
 from collections.abc import Collection, Iterable, Sequence
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
+from cme import clock
 from cme.sources.columns import PUPIL_COLUMNS
 from cme.sources.people import People, PupilColumns
 from cme.sources.source import BadRow, Mark, RegisterDocument, Scope
@@ -35,12 +36,13 @@ class _Open:
 class Gathering:
     """The registers of one file or query. ``wanted`` are the days asked for (None: all)."""
 
-    def __init__(self, place: str, where: dict[str, int], wanted: Collection[date] | None, zone: ZoneInfo) -> None:
+    def __init__(self, place: str, where: dict[str, int], wanted: Collection[date] | None, zone: ZoneInfo,
+                 days: Days | None = None) -> None:
         self.place, self.where = place, where
         self.bad: list[BadRow] = []
         self.read = self.accepted = 0
         self.details_refused: int | None = None      # the first line whose pupil details could not be read
-        self.days = Days()
+        self.days = days or Days()
         self._wanted = frozenset(wanted) if wanted is not None else None
         self._zone = zone
         self._registers: dict[Key, _Open] = {}
@@ -197,3 +199,12 @@ def overlay(older: RegisterDocument, newer: RegisterDocument) -> RegisterDocumen
 def in_order(documents: Iterable[RegisterDocument]) -> tuple[RegisterDocument, ...]:
     """By day, kind, slot and group."""
     return tuple(sorted(documents, key=lambda d: (d.local_date, d.kind, d.slot, d.group)))
+
+
+def every_day(documents: dict[Key, RegisterDocument]) -> list[date]:
+    """The days from the first to the last register, and today: a day of which nothing came is not forgotten."""
+    if not documents:
+        return []
+    days = [key[0] for key in documents]
+    first, last = min(days), max(max(days), min(clock.today(), max(days) + timedelta(days=14)))
+    return [first + timedelta(days=n) for n in range((last - first).days + 1)]

@@ -26,7 +26,7 @@ from cme.sources.gather import KINDS, Gathering, in_order
 from cme.sources.people import People, PupilColumns
 from cme.sources.source import FRESH, Pulled, Scope, TimeSemantics
 from cme.sources.timetable import Timetable
-from cme.sources.values import Days
+from cme.sources.values import Days, shown, unfit
 
 SHAPES: dict[str, Shape] = {"registers": REGISTERS, "expected": EXPECTED, "pupils": PUPILS, "contacts": CONTACTS, "staff": STAFF}
 _EARLIEST, _LATEST = date(2000, 1, 1), date(2999, 12, 31)
@@ -96,10 +96,10 @@ class SqlSource:
             found = None
             for where, cells in self._rows(connection, "registers", first, last):
                 found = found or Gathering("query registers", where, wanted, self._zone)
-                if fault := _unfit(cells):
-                    found.fault(None, fault, _shown(cells))
+                if fault := unfit(cells):
+                    found.fault(None, fault, shown(cells))
                 else:
-                    found.row(None, cells, _shown(cells))
+                    found.row(None, cells, shown(cells))
         notes = []
         if found:
             found.tell(people)
@@ -143,10 +143,10 @@ class SqlSource:
         if query not in self._queries:
             return
         for where, cells in self._rows(connection, query, first, last):
-            if fault := _unfit(cells):
-                people.fault(f"query {query}", None, fault, _shown(cells))
+            if fault := unfit(cells):
+                people.fault(f"query {query}", None, fault, shown(cells))
             else:
-                row(where, cells, f"query {query}", None, _shown(cells))
+                row(where, cells, f"query {query}", None, shown(cells))
 
     def _pupil(self, people: People) -> Callable[..., None]:
         days, columns = Days(), None
@@ -226,16 +226,3 @@ def _cell(value: Any) -> str:
     if isinstance(value, (bytes, memoryview)):
         return bytes(value).decode("utf-8", errors="surrogateescape")
     return str(value)
-
-
-def _shown(cells: Sequence[str]) -> str:
-    """The row as it is kept in quarantine."""
-    return " | ".join(cells).replace("\0", "").encode("utf-8", errors="replace").decode()
-
-
-def _unfit(cells: Sequence[str]) -> str:
-    """Why cells cannot be kept at all: text that no database of ours can hold."""
-    for cell in cells:
-        if "\0" in cell or not cell.isascii() and any("\ud800" <= c <= "\udfff" for c in cell):
-            return "a cell holds bytes that are no text: correct it in the school's system"
-    return ""

@@ -4,6 +4,7 @@ A reason never quotes the cell, which may hold anything, also a child's name.
 """
 
 import re
+from collections.abc import Sequence
 from datetime import date, datetime, time, timedelta, timezone
 from zoneinfo import ZoneInfo
 
@@ -26,7 +27,8 @@ class Unreadable(Exception):
 class Days:
     """The days of one file. It remembers whether the file's dates give themselves away as day/month or month/day."""
 
-    def __init__(self) -> None:
+    def __init__(self, form: str = "") -> None:
+        self._form = form            # a school's own form such as "%d %b %Y", which holds then beside 2026-11-23
         self.day_first = False       # some date can only be day/month/year
         self.month_first = 0         # how many can only be month/day/year
         self._known: dict[str, date | str] = {}
@@ -45,6 +47,11 @@ class Days:
         return found
 
     def _read(self, text: str) -> date | str:
+        if self._form and text and not _ISO_DAY.fullmatch(text):
+            try:
+                return datetime.strptime(text, self._form).date()
+            except ValueError:
+                return "not in the form that the column map gives, nor 2026-11-23: correct the export or the map"
         if match := _ISO_DAY.fullmatch(text):
             year, month, day = map(int, match.groups())
         elif match := _UK_DAY.fullmatch(text):
@@ -168,3 +175,16 @@ _SESSIONS = {"am": "AM", "pm": "PM", "morning": "AM", "afternoon": "PM"}
 def many(text: str) -> tuple[str, ...]:
     """A list in one cell, parted by ; or |."""
     return tuple(part.strip() for part in re.split(r"[;|]", text) if part.strip())
+
+
+def unfit(cells: Sequence[str]) -> str:
+    """Why cells cannot be kept at all: text that no database of ours can hold."""
+    for cell in cells:
+        if "\0" in cell or not cell.isascii() and any("\ud800" <= c <= "\udfff" for c in cell):
+            return "a cell holds bytes that are no text: correct it in the school's system"
+    return ""
+
+
+def shown(cells: Sequence[str]) -> str:
+    """A row as it is kept in quarantine."""
+    return " | ".join(cells).replace("\0", "").encode("utf-8", errors="replace").decode()

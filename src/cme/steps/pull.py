@@ -2,49 +2,19 @@
 
 from collections.abc import Iterable
 from datetime import date, timedelta
-from pathlib import Path
 
-import yaml
 from sqlalchemy import or_, select
 
 from cme import clock
-from cme.config.policies import ConfigFaults
 from cme.records import registers
 from cme.records.alarms import clear_alarm, open_alarms, raise_alarm
 from cme.records.history import Stamp, record
 from cme.records.tables import Pull
 from cme.errors import CmeError
-from cme.sources.files import CsvFile, CsvFolder
-from cme.sources.source import Source, TimeSemantics
-from cme.sources.sql import SqlSource
 from cme.steps.office import Office
+from cme.steps.sources import source_of
 
 WEEK = timedelta(days=7)
-
-
-def source_of(office: Office) -> Source:
-    """The school's source of registers as configured; raises ConfigFaults when none is."""
-    s = office.settings
-    if s.registers_folder:
-        return CsvFolder(s.registers_folder, name="csv folder", calendar=office.policies.calendar,
-                         time_semantics=TimeSemantics(s.registers_times))
-    if s.registers_file:
-        return CsvFile(s.registers_file, name="csv file", time_semantics=TimeSemantics(s.registers_times))
-    if s.registers_url and s.registers_queries:
-        return SqlSource(s.registers_url.get_secret_value(), _queries(s.registers_queries), name="sql",
-                         time_semantics=TimeSemantics(s.registers_times), zone=clock.LONDON)
-    raise ConfigFaults(["CME_REGISTERS_FOLDER: no source of registers; set it to the folder of CSV exports, or set "
-                        "CME_REGISTERS_URL and CME_REGISTERS_QUERIES"])
-
-
-def _queries(path: Path) -> dict[str, str]:
-    try:
-        queries = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, yaml.YAMLError) as error:
-        raise ConfigFaults([f"CME_REGISTERS_QUERIES: {path}: cannot be read ({type(error).__name__}); mend the file"]) from error
-    if not isinstance(queries, dict) or not all(isinstance(v, str) for v in queries.values()):
-        raise ConfigFaults([f"CME_REGISTERS_QUERIES: {path}: must map names (registers, expected, pupils, contacts, staff) to SQL text"])
-    return queries
 
 
 def window(office: Office, today: date) -> list[date] | None:

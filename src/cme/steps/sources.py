@@ -1,0 +1,51 @@
+"""The school's source of registers as its settings name it."""
+
+from pathlib import Path
+
+import yaml
+
+from cme import clock
+from cme.config.policies import ConfigFaults
+from cme.errors import BadInput
+from cme.sources.column_map import ColumnMap, read_maps
+from cme.sources.files import CsvFile, CsvFolder
+from cme.sources.source import Source, TimeSemantics
+from cme.sources.sql import SqlSource
+from cme.steps.office import Office
+
+
+def source_of(office: Office) -> Source:
+    """The school's source of registers as configured; raises ConfigFaults when none is."""
+    s = office.settings
+    times = TimeSemantics(s.registers_times)
+    if s.registers_folder:
+        return CsvFolder(s.registers_folder, name="csv folder", calendar=office.policies.calendar, time_semantics=times,
+                         maps=_maps(s.registers_columns))
+    if s.registers_file:
+        return CsvFile(s.registers_file, name="csv file", time_semantics=times, maps=_maps(s.registers_columns))
+    if s.registers_url and s.registers_queries:
+        return SqlSource(s.registers_url.get_secret_value(), _queries(s.registers_queries), name="sql", time_semantics=times,
+                         zone=clock.LONDON)
+    raise ConfigFaults(["CME_REGISTERS_FOLDER: no source of registers; set it to the folder of exports, or set "
+                        "CME_REGISTERS_URL and CME_REGISTERS_QUERIES"])
+
+
+def _maps(path: Path | None) -> dict[str, ColumnMap]:
+    if path is None:
+        return {}
+    try:
+        return read_maps(path.read_text(encoding="utf-8"), f"CME_REGISTERS_COLUMNS: {path}")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigFaults([f"CME_REGISTERS_COLUMNS: {path}: cannot be read ({type(error).__name__}); mend the file"]) from error
+    except BadInput as error:
+        raise ConfigFaults([str(error)]) from error
+
+
+def _queries(path: Path) -> dict[str, str]:
+    try:
+        queries = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, yaml.YAMLError) as error:
+        raise ConfigFaults([f"CME_REGISTERS_QUERIES: {path}: cannot be read ({type(error).__name__}); mend the file"]) from error
+    if not isinstance(queries, dict) or not all(isinstance(v, str) for v in queries.values()):
+        raise ConfigFaults([f"CME_REGISTERS_QUERIES: {path}: must map names (registers, expected, pupils, contacts, staff) to SQL text"])
+    return queries
