@@ -7,6 +7,7 @@ were, and whether the absence is persistent and severe.
 import os
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -73,11 +74,11 @@ def _judged(block: NDArray[np.uint8], year: SchoolYear) -> Answers:
 
 
 @cache
-def _kernel():  # type: ignore[no-untyped-def]
+def _kernel(parallel: bool):  # type: ignore[no-untyped-def]
     from numba import njit, prange
 
-    @njit(parallel=True, cache=False)
-    def judge(marks, table, in_a_row, together, run10, cum10, total):  # type: ignore[no-untyped-def]  # pragma: no cover
+    @njit(parallel=parallel, cache=False)
+    def judge(marks, legend, table, in_a_row, together, run10, cum10, total):  # type: ignore[no-untyped-def]  # pragma: no cover
         days, _, pupils = marks.shape
         width = 2048
         for block in prange((pupils + width - 1) // width):
@@ -86,7 +87,11 @@ def _kernel():  # type: ignore[no-untyped-def]
             run = np.zeros(width, dtype=np.uint8)
             for day in range(days):
                 for pupil in range(first, last):
-                    entry = table[(np.uint32(marks[day, 0, pupil]) << np.uint32(6)) + np.uint32(marks[day, 1, pupil])]
+                    if legend is None:                        # decided when it is compiled
+                        morning, afternoon = marks[day, 0, pupil], marks[day, 1, pupil]
+                    else:
+                        morning, afternoon = legend[marks[day, 0, pupil]], legend[marks[day, 1, pupil]]
+                    entry = table[(np.uint32(morning) << np.uint32(6)) + np.uint32(afternoon)]
                     at = pupil - first
                     total[pupil] += entry >> np.uint32(2)
                     run[at] = (run[at] + (entry & np.uint32(1))) * ((entry >> np.uint32(1)) & np.uint32(1))
@@ -98,12 +103,13 @@ def _kernel():  # type: ignore[no-untyped-def]
     return judge
 
 
-def by_kernel(marks: NDArray[np.uint8], year: SchoolYear) -> Answers:
-    """The same as ``by_numpy``, by the compiled kernel, on all cores. The first call compiles it."""
+def by_kernel(marks: NDArray[np.unsignedinteger[Any]], year: SchoolYear, legend: NDArray[np.uint8] | None = None) -> Answers:
+    """The same as ``by_numpy``, by the compiled kernel, on all cores. The first call compiles it. With ``legend``, which
+    gives the number of each mark as registers hold it, ``marks`` are as they are read, and one core is used: the others read on."""
     answers = empty_answers(marks.shape[2])
     total = np.zeros(marks.shape[2], dtype=np.uint32)
     sums, moves = _tables(year)
-    _kernel()(marks, (sums << 2) | moves, year.value("continuous_absence"), np.uint32(2 * year.value("cumulative_absence") << 20),
+    _kernel(legend is None)(marks, legend, (sums << 2) | moves, year.value("continuous_absence"), np.uint32(2 * year.value("cumulative_absence") << 20),
               answers["run10"], answers["cum10"], total)
     answers["persistent"][:], answers["severe"][:] = _rates_of(total, year)
     return answers

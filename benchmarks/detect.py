@@ -92,8 +92,26 @@ def numpy_database(year: SchoolYear, folder: Path, url: str) -> Callable[[], Any
 
 
 def kernel_database(year: SchoolYear, folder: Path, url: str) -> Callable[[], Any]:
-    by_kernel(np.zeros((1, 2, 3), dtype=np.uint8), year)
-    return _database(by_kernel, year, url)
+    """The compiled kernel on the registers as they are read: nothing is laid out where each pupil is in one register a session."""
+    engine, schools, legend = create_engine(url), schools_of(year.pupils), Screening(year.book, year.days[-1]).legend.by_mark
+    sessions = [2 * day.toordinal() + slot for day in year.days for slot in (0, 1)]
+    by_kernel(np.zeros((1, 2, 3), dtype=np.uint16), year, legend)
+
+    def run() -> Answers:
+        answers, seen = empty_answers(year.pupils), np.zeros(year.pupils, dtype=np.uint8)
+        with Session(engine) as session:
+            for part in populations(session, schools, year.days[-1], school_year.FIRST):
+                for sheet in part.sheets:
+                    order = np.argsort(sheet.sessions)
+                    assert sheet.sessions[order].tolist() == sessions
+                    marks = sheet.marks if (np.diff(order) == 1).all() else sheet.marks[order]
+                    for name, found in by_kernel(marks.reshape(len(year.days), 2, -1), year, legend).items():
+                        answers[name][sheet.pupils - 1] = found
+                    seen[sheet.pupils - 1] += 1
+        assert (seen == 1).all()
+        return answers
+
+    return run
 
 
 def duckdb_day(year: SchoolYear, folder: Path, url: str) -> Callable[[], Any]:

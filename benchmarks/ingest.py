@@ -78,13 +78,11 @@ def the_day(year: SchoolYear, day: int, moment: datetime, pupils_a_register: int
 
 
 def store(engine: Engine, pulled: dict[str, Pulled], year: SchoolYear, moment: datetime) -> str:
-    """Each school in a transaction of its own."""
-    new = changed = same = 0
-    for school, what in pulled.items():
-        with Session(engine) as session, session.begin():
-            result = registers.store(session, school, what, source="bench", codes=year.book.codes, stamp=Stamp("machine", moment),
-                                     time_semantics=TimeSemantics.NONE)
-        new, changed, same = new + result.registers_new, changed + result.registers_changed, same + result.registers_unchanged
+    """All schools in one transaction, as an authority's pull is kept."""
+    with Session(engine) as session, session.begin():
+        results = registers.store_all(session, pulled, source="bench", codes=year.book.codes, stamp=Stamp("machine", moment),
+                                      time_semantics=TimeSemantics.NONE)
+    new, changed, same = (sum(getattr(result, f"registers_{name}") for result in results.values()) for name in ("new", "changed", "unchanged"))
     return f"{new} new, {changed} changed, {same} unchanged"
 
 

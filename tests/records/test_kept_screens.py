@@ -122,6 +122,17 @@ def test_a_pupil_carried_over_is_found_by_the_day_that_completes_the_number(sess
     assert read_from == [START] + 4 * [days[6] + timedelta(days=1)]
 
 
+def test_a_run_that_attendance_broke_is_not_carried_on(session: Session, read_from: list[date]) -> None:
+    away, back, again = from_to(date(2026, 9, 7), date(2026, 9, 15)), from_to(date(2026, 9, 16), date(2026, 10, 9)), from_to(
+        date(2026, 10, 12), date(2026, 10, 16))
+    store(session, [*days_of(away, {"1": "N"}), *days_of(back, {"1": "/"}), *days_of(again, {"1": "N"})],
+          [Pupil("1", admitted=date(2026, 9, 1))], when=at(again[-1]))
+    book = BOOK.with_value("cumulative_absence", 99)
+    for as_of in (date(2026, 9, 30), date(2026, 10, 9), again[-1]):
+        assert check(session, as_of, book) == []
+    assert len(read_from) == 3 == len(set(read_from))
+
+
 def test_a_check_that_may_not_write_uses_what_was_kept_and_leaves_it(settled: Session, engine: Engine, read_from: list[date]) -> None:
     settled.commit()
     with Session(engine) as reader:
@@ -194,6 +205,17 @@ def test_only_an_enrolment_that_says_something_else_of_the_settled_days_matters(
     settled.execute(update(PupilRow).where(PupilRow.mis_id == "away").values(**change))
     check(settled, NEXT, start=start)
     assert read_from == [start if matters else READ]
+
+
+def test_it_matters_whose_enrolment_says_so(settled: Session, read_from: list[date]) -> None:
+    """One pupil turns out to have come in the other's place: the days are the same, the pupils are not."""
+    settled.execute(update(PupilRow).where(PupilRow.mis_id == "away").values(admitted=NEXT))
+    settled.execute(delete(ScreenState))
+    assert check(settled, CHECKED) == []
+    read_from.clear()
+    settled.execute(update(PupilRow).where(PupilRow.mis_id == "away").values(admitted=date(2026, 9, 1)))
+    settled.execute(update(PupilRow).where(PupilRow.mis_id == "here").values(admitted=NEXT))
+    assert len(check(settled, CHECKED)) == 1 and read_from == [START]
 
 
 @pytest.mark.parametrize(("admitted", "day", "matters"), [

@@ -1,9 +1,11 @@
 """The screen of the stored registers names every pupil in whom the readable rules find something that opens a case."""
 
+import time
 from collections.abc import Sequence
 from datetime import date, datetime, timedelta, timezone
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,6 +17,7 @@ from cme.config.policies import load
 from cme.records import population, registers
 from cme.records.history import Stamp
 from cme.records.population import Population, candidates, populations, pupils_on_roll
+from cme.records.sheets import Sheet, sheets
 from cme.records.tables import Pupil as PupilRow
 from cme.rules.book import RuleBook
 from cme.rules.judge import judge
@@ -167,7 +170,7 @@ def test_a_pupil_whose_two_registers_disagree_is_named_and_left_to_the_rules(ses
 
 @pytest.mark.parametrize(("one", "other", "taken"), [
     ("N", "/", "either"), ("/", "N", "either"), ("N", "I", "either"), ("N", "O", "either"), ("D", "/", "D"), ("/", "X", "X"), ("I", "/", "I"),
-    ("-", "/", "/"), ("N", "-", "N"), ("D", "G", "either"), ("X", "I", "X")])
+    ("-", "/", "/"), ("N", "-", "N"), ("D", "G", "either"), ("X", "I", "X"), ("I", "X", "X")])
 def test_of_two_marks_of_a_session_the_one_with_which_more_is_found_is_taken(session: Session, one: str, other: str, taken: str) -> None:
     store(session, [register(AS_OF, "AM", "A", {"1": one}), register(AS_OF, "AM", "B", {"1": other, "2": "/"})])
     [part] = populations(session, [SCHOOL], AS_OF, START)
@@ -216,6 +219,27 @@ def test_several_schools_give_the_same_candidates_together_as_one_by_one(session
     monkeypatch.setattr(population, "_AT_ONCE", 20)
     assert len(list(populations(session, schools, AS_OF, START))) == 3
     assert candidates(session, schools, AS_OF, START, EASY) == alone and candidates(session, [], AS_OF, START, EASY) == []
+
+
+def test_many_schools_are_read_by_two_connections_unless_only_this_one_sees_them(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+    schools = [f"330/{n}999" for n in range(1, 7)]
+    for school in schools:
+        store(session, absent("1", "A", DAYS[-10:]), school=school)
+    monkeypatch.setattr(population, "_AT_ONCE", 1)
+    readers = set()
+
+    def noted(reader: Session, *asked: Any) -> list[Sheet]:
+        readers.add(id(reader.connection().connection.driver_connection))
+        time.sleep(0.02)                          # so that each has its turn
+        return sheets(reader, *asked)
+
+    monkeypatch.setattr(population, "sheets", noted)
+    for connections in (1, 2):
+        assert len(candidates(session, schools, AS_OF, START, BOOK)) == 6 and len(readers) == connections
+        session.commit()
+    readers.clear()
+    session.connection(execution_options={"isolation_level": "REPEATABLE READ"})
+    assert len(candidates(session, schools, AS_OF, START, BOOK)) == 6 and len(readers) == 1
 
 
 def test_records_of_some_pupils_are_the_same_as_among_all(session: Session) -> None:

@@ -1,6 +1,7 @@
 """Who is looked at: the pupils of whole schools with what decides their sessions, as numbers side by side."""
 
 import hashlib
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -8,7 +9,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import LargeBinary, and_, cast, func, literal, or_, select
+from sqlalchemy import ARRAY, Date, LargeBinary, Text, and_, any_, bindparam, cast, func, literal, or_, select
 from sqlalchemy.orm import Session
 from sqlalchemy.sql.elements import ColumnElement
 
@@ -43,34 +44,37 @@ class Enrolled:
         return said.digest()
 
 
-def on_roll_between(start: date, as_of: date) -> ColumnElement[bool]:
+def on_roll_between(start: Any, as_of: Any) -> ColumnElement[bool]:
     """Whether a pupil was on roll at some time from ``start`` to ``as_of``, as far as is known."""
     return and_(or_(Pupil.left.is_(None), Pupil.left >= start), or_(Pupil.admitted.is_(None), Pupil.admitted <= as_of))
 
 
 def enrolled(session: Session, schools: Sequence[str], as_of: date, start: date) -> dict[str, Enrolled]:
     """By school: the pupils on roll at some time from ``start`` to ``as_of``. A school without such pupils is left out."""
-    who = and_(Pupil.school.in_(schools), on_roll_between(start, as_of))
-    days = (func.int4send(func.coalesce(column - date.min + 1, NOT_KNOWN)) for column in (Pupil.admitted, Pupil.left, Pupil.born))
+    return {str(school, "utf-8"): _side_by_side(np.frombuffer(records, dtype=_PUPIL), json.loads(bytes(written) or b"{}"))
+            for school, records, written in binary_rows(session, _PUPILS, schools=list(schools), as_of=as_of, start=start)}
+
+
+def _pupils() -> Any:
+    """For each school its pupils, each as one record, and the patterns of those who have one of their own."""
     record: ColumnElement[Any] = func.int8send(Pupil.id)
-    for day in days:
-        record = record.concat(day)
-    rows = binary_rows(session, select(Pupil.school, func.string_agg(record, cast(literal(b""), LargeBinary))).where(who)
-                       .group_by(Pupil.school))
-    patterns: dict[str, dict[int, str]] = {}
-    for school, pupil, pattern in session.execute(select(Pupil.school, Pupil.id, Pupil.expected_pattern)
-                                                  .where(who, Pupil.expected_pattern != "")):
-        patterns.setdefault(school, {})[pupil] = pattern
-    return {(school := name.decode()): _side_by_side(np.frombuffer(records, dtype=_PUPIL), patterns.get(school, {}))
-            for name, records in rows}
+    for day in (Pupil.admitted, Pupil.left, Pupil.born):
+        record = record.concat(func.int4send(func.coalesce(day - date.min + 1, NOT_KNOWN)))
+    patterns = func.json_object_agg(Pupil.id, Pupil.expected_pattern).filter(Pupil.expected_pattern != "")
+    return (select(Pupil.school, func.string_agg(record, cast(literal(b""), LargeBinary)), patterns)
+            .where(Pupil.school == any_(bindparam("schools", [], ARRAY(Text))),
+                   on_roll_between(bindparam("start", date.min, Date), bindparam("as_of", date.max, Date))).group_by(Pupil.school))
 
 
-def _side_by_side(rows: NDArray[np.void], patterns: dict[int, str]) -> Enrolled:
+_PUPILS = _pupils()
+
+
+def _side_by_side(rows: NDArray[np.void], patterns: dict[str, str]) -> Enrolled:
     written = ("", *sorted(set(patterns.values())))
     order = np.argsort(rows["pupil"].astype(np.int64))
     pupils = rows["pupil"].astype(np.int64)[order]
     which = np.zeros(len(pupils), dtype=np.intp)
-    which[np.searchsorted(pupils, list(patterns))] = [written.index(pattern) for pattern in patterns.values()]
+    which[np.searchsorted(pupils, list(map(int, patterns)))] = [written.index(pattern) for pattern in patterns.values()]
     admitted, left, born = (rows[name].astype(np.int32)[order] for name in ("admitted", "left", "born"))
     return Enrolled(pupils, OnRoll.of_days(admitted, left, born, which, tuple(map(expected_sessions, written))), written)
 

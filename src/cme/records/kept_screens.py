@@ -20,10 +20,11 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import func, select, text
-from sqlalchemy.dialects.postgresql import insert as upsert
+from sqlalchemy import delete, func, select, text
 from sqlalchemy.orm import Session
 
+from cme.records.arrays import among
+from cme.records.binary_copy import copy_rows
 from cme.records.enrolments import Enrolled
 from cme.records.tables import Pupil, RegisterVersion, ScreenState
 from cme.rules.screen import SESSIONS, Screening, Standing
@@ -35,6 +36,7 @@ _OTHERS_WRITE = text("SELECT current_setting('transaction_isolation') <> 'read c
                      "WHERE locktype = 'relation' AND mode = 'RowExclusiveLock' AND relation = 'register_version'::regclass "
                      "AND database = (SELECT oid FROM pg_database WHERE datname = current_database()) "
                      "AND pid IS DISTINCT FROM pg_backend_pid())")
+_ONE_AFTER_THE_OTHER = text("LOCK TABLE screen_state IN SHARE ROW EXCLUSIVE MODE")        # whoever only reads does not wait
 
 
 @dataclass(frozen=True)
@@ -107,9 +109,9 @@ class Keeper:
         """Write what was noted, in the session's transaction. Of two checks at once the later one waits, and then has the last word:
         both are right."""
         if self._rows:
-            new = upsert(ScreenState).values(sorted(self._rows, key=lambda row: str(row["school"])))
-            self._session.execute(new.on_conflict_do_update(index_elements=["school"], set_={
-                name: new.excluded[name] for name in self._rows[0] if name != "school"}))
+            self._session.execute(_ONE_AFTER_THE_OTHER)
+            self._session.execute(delete(ScreenState).where(among(ScreenState.school, (row["school"] for row in self._rows))))
+            copy_rows(self._session, ScreenState, self._rows)
 
     def _proof(self, pupils: Enrolled, settled: date, versions: int, newest_pupil: int, standing: bytes) -> bytes:
         said = hashlib.sha256(repr((settled, versions, newest_pupil)).encode())

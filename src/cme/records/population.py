@@ -8,15 +8,18 @@ the rules decide.
 Where the screen of a school was kept at an earlier day (``kept_screens``), it goes on from there; the answer is the same.
 """
 
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from functools import partial
+from queue import SimpleQueue
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import func, select
+from sqlalchemy import Engine, func, select, text
 from sqlalchemy.orm import Session
 
 from cme.records.enrolments import Enrolled, enrolled, on_roll_between, together
@@ -28,8 +31,9 @@ from cme.rules.numbered_marks import Marks, as_stored, how_many
 from cme.rules.on_roll import OnRoll
 from cme.rules.screen import Screening, Standing
 
-_AT_ONCE = 8_000 * 365       # pupils times days: some megabytes of marks
+_AT_ONCE = 8_000 * 365       # pupils times days: a few megabytes of marks, which the server's work memory holds as well
 _DAY = timedelta(days=1)
+_ALONE = text("SELECT pg_current_xact_id_if_assigned() IS NULL AND current_setting('transaction_isolation') = 'read committed'")
 
 
 def candidates(session: Session, schools: Sequence[str], as_of: date, start: date, book: RuleBook,
@@ -47,8 +51,8 @@ def candidates(session: Session, schools: Sequence[str], as_of: date, start: dat
     kept = keeper.usable(pupils) if keeper else {}
     named: list[int] = []
     parts = list(_parts(pupils, {school: screen.settled + _DAY for school, screen in kept.items()}, start, as_of))
-    for (first, some), part in zip(parts, _read_ahead([partial(Population.read, session, some, first, as_of, known_at)
-                                                       for first, some in parts]), strict=True):
+    reads = [partial(Population.read, schools=some, first=first, last=as_of, known_at=known_at) for first, some in parts]
+    for (first, some), part in zip(parts, _read_ahead(session, reads), strict=True):
         standing = _standing(part.pupils, [kept[school] for school in some if school in kept])
         if keeper and (settled := keeper.due(first)):
             standing = part.after(standing, screening, first, settled)
@@ -71,8 +75,8 @@ def populations(session: Session, schools: Sequence[str], as_of: date, start: da
     """The pupils of ``schools`` on roll at some time from ``start`` to ``as_of`` and their registers of these days, some thousands
     (whole schools) at a time."""
     pupils = enrolled(session, schools, as_of, start)
-    yield from _read_ahead([partial(Population.read, session, some, start, as_of, known_at)
-                            for _, some in _parts(pupils, {}, start, as_of)])
+    yield from _read_ahead(session, [partial(Population.read, schools=some, first=start, last=as_of, known_at=known_at)
+                                     for _, some in _parts(pupils, {}, start, as_of)])
 
 
 def _parts(pupils: Mapping[str, Enrolled], begin: Mapping[str, date], start: date,
@@ -95,18 +99,43 @@ def _parts(pupils: Mapping[str, Enrolled], begin: Mapping[str, date], start: dat
             yield first, part
 
 
-def _read_ahead(reads: Sequence[Callable[[], "Population"]]) -> Iterator["Population"]:
-    """What each of ``reads`` gives, in order; while one is worked on, the next is read by another thread. Nobody else may use the
-    session meanwhile."""
+def _read_ahead(session: Session, reads: Sequence[Callable[[Session], "Population"]]) -> Iterator["Population"]:
+    """What each of ``reads`` gives, in order; while one is worked on, the next are read by threads, of which each has a connection
+    of its own. Nobody else may use the session meanwhile."""
     if len(reads) < 2:
-        yield from (read() for read in reads)
+        yield from (read(session) for read in reads)
         return
-    with ThreadPoolExecutor(1) as reader:
-        coming = reader.submit(reads[0])
-        for read in reads[1:]:
-            came, coming = coming.result(), reader.submit(read)
-            yield came
-        yield coming.result()
+    with _readers(session) as readers, ThreadPoolExecutor(len(readers)) as threads:
+        free: SimpleQueue[Session] = SimpleQueue()
+        for reader in readers:
+            free.put(reader)
+
+        def one(read: Callable[[Session], "Population"]) -> "Population":
+            reader = free.get()
+            try:
+                return read(reader)
+            finally:
+                free.put(reader)
+
+        coming: deque[Future[Population]] = deque()
+        for read in reads:
+            coming.append(threads.submit(one, read))
+            if len(coming) > len(readers):
+                yield coming.popleft().result()
+        while coming:
+            yield coming.popleft().result()
+
+
+@contextmanager
+def _readers(session: Session) -> Iterator[list[Session]]:
+    """The session and, where that sees the same, a second one: PostgreSQL then reads on two cores. It would not see what this
+    transaction has written itself, nor the moment of one that looks at a single moment."""
+    engine = session.get_bind()
+    if not isinstance(engine, Engine) or not session.scalar(_ALONE):
+        yield [session]
+        return
+    with Session(engine) as second:
+        yield [session, second]
 
 
 def _standing(pupils: Numbers, kept: Sequence[KeptScreen]) -> Standing:

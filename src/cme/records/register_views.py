@@ -112,13 +112,18 @@ def current_marks(session: Session, school: str, start: date, end: date, known_a
     rows = session.execute(query).all()
     rosters = _rosters(session, {row.roster_id for row in rows})
     found: dict[int, list[SessionMark]] = defaultdict(list)
+    places = {number: [(2 * at, pupil) for at, pupil in enumerate(roster) if wanted is None or pupil in wanted]
+              for number, roster in rosters.items()}
     for day, slot, roster_id, marks in rows:
+        text = bytes(marks).decode("ascii")
+        if len(text) != 2 * len(rosters[roster_id]):
+            raise ValueError(f"a register of {day} {slot} does not hold two bytes for each pupil of roster {roster_id}")
         made: dict[str, SessionMark] = {}
-        for pupil, code in zip(rosters[roster_id], decoded(bytes(marks)), strict=True):
-            if wanted is None or pupil in wanted:
-                if code not in made:
-                    made[code] = SessionMark(day, slot, code)
-                found[pupil].append(made[code])
+        for at, pupil in places[roster_id]:
+            code = text[at:at + 2]
+            if code not in made:
+                made[code] = SessionMark(day, slot, code.rstrip())
+            found[pupil].append(made[code])
     return {pupil: tuple(_one_a_session(found[pupil])) for pupil in sorted(found)}
 
 

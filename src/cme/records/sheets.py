@@ -1,31 +1,28 @@
 """Registers as numbers, straight from their versions: no Python object is made for a mark.
 
-PostgreSQL sends every version as it lies there, without sorting or joining; which of them is the newest of its register is found
-here. The registers with the same roster make a sheet: one row a session, one column a pupil.
+PostgreSQL sends the versions roster by roster, as they lie there, without sorting or joining; which of them is the newest of its
+register is found here. The registers with the same roster make a sheet: one row a session, one column a pupil.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import Select, func, select
+from sqlalchemy import ARRAY, BigInteger, Date, DateTime, Integer, LargeBinary, Text, any_, bindparam, case, cast, func, literal, select
 from sqlalchemy.orm import Session
 
-from cme.records.binary_rows import binary_rows, rows_as_sent
+from cme.records.binary_rows import binary_rows
 from cme.records.tables import RegisterVersion, Roster
 from cme.rules.screen import SESSIONS
 
 Numbers = NDArray[np.int64]
 
-# a row of _versions as it is sent: the length of each field before it, at last that of the marks
-_HEAD = np.dtype([("fields", ">i2"), *((f"{name}{part}", kind) for name, kind in (
-    ("roster", ">i8"), ("version", ">i8"), ("day", ">i4"), ("slot", "S2"), ("group", ">u8"), ("group_again", ">u8"))
-    for part, kind in (("_length", ">i4"), ("", kind))), ("marks_length", ">i4")])
+_VERSION = np.dtype([("version", ">i8"), ("register", ">u8"), ("session", ">i4")])
 _ELEMENT = np.dtype([("length", ">i4"), ("pupil", ">i8")])
 _ARRAY_HEAD = 20       # bytes before the elements of an array: dimensions, nulls, type, length, lower bound
-_FIRST_DAY = date(2000, 1, 1).toordinal()      # PostgreSQL sends a day as its distance from this one
 _ODD = np.uint64(0x9E3779B97F4A7C15)
 
 
@@ -50,48 +47,51 @@ class Sheet:
 def sheets(session: Session, schools: Sequence[str], first: date, last: date, known_at: datetime | None = None) -> list[Sheet]:
     """The morning and afternoon registers of ``schools`` from ``first`` to ``last`` (both included), as known at ``known_at`` (None:
     now)."""
-    rows = rows_as_sent(session, _versions(schools, first, last, known_at))
-    if not rows:
+    found = [(int.from_bytes(roster, "big"), np.frombuffer(versions, dtype=_VERSION), marks) for roster, versions, marks in binary_rows(
+        session, _VERSIONS, schools=list(schools), first=first, last=last, known_at=known_at)]
+    if not found:
         return []
-    heads = np.frombuffer(b"".join([row[:_HEAD.itemsize] for row in rows]), dtype=_HEAD)
-    sessions = 2 * (heads["day"].astype(np.int64) + _FIRST_DAY) + (heads["slot"] == SESSIONS[1].encode())
-    newest = _newest(heads, sessions)
-    by_roster = newest[np.argsort(heads["roster"][newest], kind="stable")]
-    numbers, begin = np.unique(heads["roster"][by_roster], return_index=True)
-    rosters = _rosters(session, numbers)
-    return [_sheet(rows, sessions, of_roster, rosters[number])
-            for number, of_roster in zip(numbers.tolist(), np.split(by_roster, begin[1:]), strict=True)]
+    rosters = {int.from_bytes(number, "big"): np.frombuffer(pupils[_ARRAY_HEAD:], dtype=_ELEMENT)["pupil"].astype(np.int64)
+               for number, pupils in binary_rows(session, _ROSTERS, numbers=[number for number, *_ in found])}
+    newest = _newest([versions for _, versions, _ in found])
+    return [_sheet(versions, marks, rosters[number], which) for (number, versions, marks), which in zip(found, newest, strict=True)]
 
 
-def _versions(schools: Sequence[str], first: date, last: date, known_at: datetime | None) -> Select[tuple[object, ...]]:
+def _versions() -> Any:
+    """For each roster: of each version its number, what tells its register from others of that session, and the session; and their
+    marks. Two schools' or groups' registers are told apart by a hash of 64 bits: among a thousand groups of a school, two are alike
+    in one of thirty million million schools."""
     v = RegisterVersion
-    of_school = (func.hashtextextended(v.school, seed) for seed in (0, 1))
-    found = (select(v.roster_id, v.id, v.local_date, v.slot, *(func.hashtextextended(v.group_key, seed) for seed in of_school), v.marks)
-             .where(v.school.in_(schools), v.kind == "session", v.slot.in_(SESSIONS), v.local_date.between(first, last)))
-    return found.where(v.seen_at <= known_at) if known_at else found
+    nothing = cast(literal(b""), LargeBinary)
+    session = cast((v.local_date - date.min) * 2 + case((v.slot == SESSIONS[1], 3), else_=2), Integer)
+    register = func.hashtextextended(v.group_key, func.hashtextextended(v.school, 0))
+    one = func.int8send(v.id).concat(func.int8send(register)).concat(func.int4send(session))
+    known_at = func.coalesce(bindparam("known_at", None, DateTime(timezone=True)), cast(literal("infinity", Text), DateTime(timezone=True)))
+    return (select(v.roster_id, func.string_agg(one, nothing), func.string_agg(v.marks, nothing))
+            .where(v.school == any_(bindparam("schools", [], ARRAY(Text))), v.kind == "session", v.slot.in_(SESSIONS),
+                   v.local_date.between(bindparam("first", date.min, Date), bindparam("last", date.max, Date)), v.seen_at <= known_at)
+            .group_by(v.roster_id))
 
 
-def _newest(heads: NDArray[np.void], sessions: Numbers) -> Numbers:
-    """Which rows are the newest of their register. A register is told by its session and by school and group, of which two
-    independent hashes of 64 bits are sent: that two groups have both alike will not happen."""
-    key = heads["group"].astype(np.uint64) + sessions.astype(np.uint64) * _ODD
+_VERSIONS = _versions()
+_ROSTERS = select(Roster.id, Roster.pupils).where(Roster.id == any_(bindparam("numbers", [], ARRAY(BigInteger))))
+
+
+def _newest(found: Sequence[NDArray[np.void]]) -> list[Numbers | slice]:
+    """For each roster, which of its versions are the newest of their register."""
+    every = np.concatenate(found)
+    key = every["register"].astype(np.uint64) + every["session"].astype(np.uint64) * _ODD
     ordered = np.sort(key)
     if not (ordered[1:] == ordered[:-1]).any():
-        return np.arange(len(heads))
-    order = np.lexsort([heads["version"], heads["group_again"], heads["group"], sessions])
-    same = [np.diff(column[order]) == 0 for column in (sessions, heads["group"].astype(np.uint64), heads["group_again"].astype(np.uint64))]
-    return np.sort(order[~np.append(np.logical_and.reduce(same), False)])
+        return [slice(None)] * len(found)
+    order = np.lexsort([every["version"], every["register"], every["session"]])
+    overtaken = np.zeros(len(every), dtype=np.bool_)
+    overtaken[order[:-1]] = ((every["session"][order[1:]] == every["session"][order[:-1]])
+                             & (every["register"][order[1:]] == every["register"][order[:-1]]))
+    return [np.flatnonzero(~part) for part in np.split(overtaken, np.cumsum([len(versions) for versions in found])[:-1])]
 
 
-def _rosters(session: Session, numbers: Numbers) -> dict[int, Numbers]:
-    found = binary_rows(session, select(Roster.id, Roster.pupils).where(Roster.id.in_(numbers.tolist())))
-    return {int.from_bytes(number, "big"): np.frombuffer(pupils[_ARRAY_HEAD:], dtype=_ELEMENT)["pupil"].astype(np.int64)
-            for number, pupils in found}
-
-
-def _sheet(rows: Sequence[bytes], sessions: Numbers, which: Numbers, pupils: Numbers) -> Sheet:
-    together = np.frombuffer(b"".join([rows[row] for row in which.tolist()]), dtype="<u2").reshape(len(which), -1)
-    marks = together[:, _HEAD.itemsize // 2:]
-    if marks.shape[1] != len(pupils):
-        raise ValueError("a register's marks are not as many as the pupils of its roster")
-    return Sheet(sessions[which], pupils, marks)
+def _sheet(versions: NDArray[np.void], marks: memoryview, pupils: Numbers, which: Numbers | slice) -> Sheet:
+    # fails where the registers of a roster do not hold a mark for each of its pupils
+    entered = np.frombuffer(marks, dtype="<u2").reshape(len(versions), len(pupils))
+    return Sheet(versions["session"].astype(np.int64)[which], pupils, entered[which])

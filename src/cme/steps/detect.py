@@ -4,11 +4,13 @@ A finding that no longer holds after a correction is retracted with its reason; 
 person closes a case.
 """
 
-from collections.abc import Collection
+from collections import defaultdict
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
+from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import Row, select
 from sqlalchemy.orm import Session
 
 from cme import clock
@@ -18,10 +20,11 @@ from cme.records.population import candidates, pupils_on_roll
 from cme.records.registers import current_marks, pupil_records
 from cme.records.tables import Case
 from cme.records.tables import Finding as FindingRow
+from cme.rules.book import RuleBook
 from cme.rules.continuous_absence import RULE as CONTINUOUS
 from cme.rules.corrections import retraction
 from cme.rules.finding import Finding
-from cme.rules.judge import OPENS_A_CASE, contradicted, judge
+from cme.rules.judge import OPENING, OPENS_A_CASE, RULES, Rule, contradicted, judge
 from cme.rules.marks import SessionMark
 from cme.rules.possible_sessions import one_mark_a_session
 from cme.steps.office import Office
@@ -42,11 +45,11 @@ class Detected:
 
 
 def judged(office: Office, session: Session, as_of: date, known_at: datetime | None = None,
-           pupils: Collection[int] | None = None) -> dict[int, tuple[Finding, ...]]:
-    """The findings of every pupil (or of those in ``pupils``) on ``as_of``, from what was known at ``known_at`` (None: now).
-    Writes nothing."""
+           pupils: Collection[int] | None = None, rules: Sequence[Rule] = RULES) -> dict[int, tuple[Finding, ...]]:
+    """The findings (of ``rules``) of every pupil (or of those in ``pupils``) on ``as_of``, from what was known at ``known_at``
+    (None: now). Writes nothing."""
     book = office.policies.rule_book()
-    return {record.pupil_id: judge(record, as_of, book)
+    return {record.pupil_id: judge(record, as_of, book, rules)
             for record in pupil_records(session, office.school, as_of, marks_from(book.calendar, as_of), known_at, pupils)}
 
 
@@ -62,20 +65,45 @@ def detect(office: Office, as_of: date, stamp: Stamp) -> Detected:
         named = candidates(session, [office.school], as_of, start, book, None, office.policies.school.pull_window_days)
     with office.transaction() as session:
         result.pupils = pupils_on_roll(session, [office.school], as_of, start)
-        live = session.scalars(select(FindingRow.pupil_id).where(FindingRow.school == office.school, FindingRow.rule.in_(OPENS_A_CASE),
-                                                                 FindingRow.retracted_at.is_(None)))
-        found = judged(office, session, as_of, pupils={*named, *live})
+        live = _live(office, session)
+        with_case = set(session.scalars(select(Case.pupil_id).where(Case.school == office.school, Case.closed_at.is_(None))))
+        found = judged(office, session, as_of, pupils={*named, *live}, rules=OPENING)
     # the longest absence first, so that a backlog begins with the child who has been gone longest
-    order = sorted(found, key=lambda p: (min((f.reached_on for f in found[p] if f.opens_case), default=date.max), p))
-    for pupil_id in order:
-        with office.transaction() as session:
-            _keep(office, session, pupil_id, found[pupil_id], as_of, stamp, result)
+    for pupil_id in sorted(found, key=lambda p: (min((f.reached_on for f in found[p]), default=date.max), p)):
+        result.findings += len(found[pupil_id])
+        if _news(found[pupil_id], live.get(pupil_id, ()), pupil_id in with_case, as_of, book):
+            with office.transaction() as session:
+                _keep(office, session, pupil_id, found[pupil_id], as_of, stamp, result)
     return result
 
 
-def _keep(office: Office, session: Session, pupil_id: int, found: tuple[Finding, ...], as_of: date, stamp: Stamp, result: Detected) -> None:
-    opening = [f for f in found if f.opens_case]
-    result.findings += len(opening)
+def _live(office: Office, session: Session) -> dict[int, list[Row[Any]]]:
+    """For each pupil the findings that stand, with the moment at which their case was closed."""
+    live: dict[int, list[Row[Any]]] = defaultdict(list)
+    for row in session.execute(select(FindingRow.pupil_id, FindingRow.rule, FindingRow.episode_start, FindingRow.reached_on, Case.closed_at)
+                               .outerjoin(Case, Case.id == FindingRow.case_id)
+                               .where(FindingRow.school == office.school, FindingRow.rule.in_(OPENS_A_CASE),
+                                      FindingRow.retracted_at.is_(None))):
+        live[row.pupil_id].append(row)
+    return live
+
+
+def _news(opening: Sequence[Finding], live: Sequence[Row[Any]], open_case: bool, as_of: date, book: RuleBook) -> bool:
+    """Whether there may be something to write about a pupil, as far as was seen before: ``_keep`` looks again and decides."""
+    known = {(row.rule, row.episode_start): row for row in live}
+    return any(_fell(row, opening, as_of, book) for row in live) or any(
+        (row := known.get((f.rule, f.episode_start))) is None or not open_case and (
+            row.closed_at is None or any(mark.day > clock.local(row.closed_at).date() for mark in f.marks)) for f in opening)
+
+
+def _fell(row: FindingRow | Row[Any], opening: Sequence[Finding], as_of: date, book: RuleBook) -> bool:
+    """Whether a finding that stands no longer holds."""
+    # a finding made again after a closed case starts later than the rule's own episode, and lives as long as that does
+    still = any(f.rule == row.rule and f.episode_start <= row.episode_start for f in opening)
+    return not still and contradicted(row.reached_on, as_of, book)
+
+
+def _keep(office: Office, session: Session, pupil_id: int, opening: tuple[Finding, ...], as_of: date, stamp: Stamp, result: Detected) -> None:
     # those of day one are judged and taken back elsewhere (steps/day_one.py)
     live = {(row.rule, row.episode_start): row for row in session.scalars(
         select(FindingRow).where(FindingRow.school == office.school, FindingRow.pupil_id == pupil_id, FindingRow.rule.in_(OPENS_A_CASE),
@@ -90,9 +118,7 @@ def _keep(office: Office, session: Session, pupil_id: int, found: tuple[Finding,
                                                                                           stamp, result)
         findings.keep(session, office.school, case, pupil_id, finding, stamp)
     for row in live.values():
-        # a finding made again after a closed case starts later than the rule's own episode, and lives as long as that does
-        still = any(f.rule == row.rule and f.episode_start <= row.episode_start for f in opening)
-        if not still and contradicted(row.reached_on, as_of, office.policies.rule_book()):
+        if _fell(row, opening, as_of, office.policies.rule_book()):
             findings.retract(session, row, _fallen(office, session, row, as_of), stamp)
             result.retracted += 1
 
