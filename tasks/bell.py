@@ -4,7 +4,9 @@ The row is the gate. A run may be resumed, forced, retried, deleted or lost as i
 person moves a case, and a question without a live bell is rung again. Prefect's copies of answers are deleted once read.
 """
 
+from collections.abc import Iterator
 from datetime import timedelta
+from itertools import count
 from typing import Any
 from uuid import UUID
 
@@ -13,6 +15,7 @@ from prefect import get_run_logger
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.filters import FlowFilter, FlowFilterName, FlowRunFilter, FlowRunFilterState, FlowRunFilterStateType
 from prefect.client.schemas.objects import FlowRun, StateType
+from prefect.client.schemas.sorting import FlowRunSort
 from prefect.deployments import run_deployment
 from prefect.exceptions import ObjectNotFound
 from prefect.states import Cancelled, Crashed
@@ -27,6 +30,7 @@ FLOW = {CONTACT_OUTCOME: "contact-parents", SAFEGUARDING: "review-case", CONFIRM
 RUN_NAME = {CONTACT_OUTCOME: "contact", SAFEGUARDING: "review", CONFIRMATION: "confirm", MISSING_REPORT: "report"}
 TERMINAL = {StateType.COMPLETED, StateType.FAILED, StateType.CRASHED, StateType.CANCELLED}
 STALLED = timedelta(minutes=3)      # a bell works for seconds; one "running" for minutes has lost its process
+PAGE = 200                          # runs at a time: the most that Prefect's server gives
 UNRESUMABLE = timedelta(minutes=1)  # Prefect saves the form after the state; a crash between leaves a run nobody can resume
 
 
@@ -99,8 +103,9 @@ def reconcile_bells() -> int:
     """
     rung = 0
     with get_client(sync_client=True) as client:
+        going = {str(run.id): run for kind in FLOW for run in _going(client, kind)}
         for question in oversee.waiting_questions(office()):
-            run = _run(client, question.flow_run_id)
+            run = going.get(question.flow_run_id or "") or _run(client, question.flow_run_id)
             if run is not None and _rings(client, run):
                 continue
             if run is not None and _read_answers(client, question.reference, question.kind, str(run.id)):
@@ -109,6 +114,17 @@ def reconcile_bells() -> int:
             rung += 1
         _close_orphans(client)
     return rung
+
+
+def _going(client: SyncPrefectClient, kind: str) -> Iterator[FlowRun]:
+    """The runs that ask questions of a kind and have not ended; one that moves meanwhile may be missing or come twice."""
+    states = FlowRunFilterState(type=FlowRunFilterStateType(any_=[state for state in StateType if state not in TERMINAL]))
+    for page in count():
+        runs = client.read_flow_runs(flow_filter=FlowFilter(name=FlowFilterName(any_=[FLOW[kind]])), limit=PAGE, offset=page * PAGE,
+                                     sort=FlowRunSort.ID_DESC, flow_run_filter=FlowRunFilter(state=states))
+        yield from runs
+        if len(runs) < PAGE:
+            return
 
 
 def _run(client: SyncPrefectClient, flow_run_id: str | None) -> FlowRun | None:
@@ -139,11 +155,8 @@ def _rings(client: SyncPrefectClient, run: FlowRun) -> bool:
 def _close_orphans(client: SyncPrefectClient) -> None:
     """End the paused runs of questions that are no longer open, and the runs that lost their process after the answer."""
     open_bells = {question.flow_run_id for question in oversee.waiting_questions(office())}
-    for kind, name in FLOW.items():
-        going = client.read_flow_runs(
-            flow_filter=FlowFilter(name=FlowFilterName(any_=[name])), limit=200, flow_run_filter=FlowRunFilter(
-                state=FlowRunFilterState(type=FlowRunFilterStateType(any_=[StateType.PAUSED, StateType.RUNNING]))))
-        for run in going:
+    for kind in FLOW:
+        for run in list(_going(client, kind)):
             if str(run.id) in open_bells or run.state is None:
                 continue
             age = now("UTC") - run.state.timestamp
