@@ -1,9 +1,11 @@
 """The bypass matrix: each a real call against a real Prefect server that tries to get past the gate. The tests build on each other."""
 
+import os
 import re
 import threading
 import time
 from datetime import timedelta
+from random import Random
 from typing import Any
 
 import httpx
@@ -175,6 +177,35 @@ def test_after_the_loss_of_prefects_database_both_questions_are_asked_again_with
     for reference in asked:
         house.paused(REVIEW, reference)
     assert time.monotonic() - began < 120
+    nothing_passed(house, asked[0])
+
+
+def test_a_random_sequence_of_answers_forced_states_and_deletions_passes_nothing_and_loses_no_answer(house: RunningHouse, asked: list[str]) -> None:
+    """A sample against the server of what tests/steps/test_random_answers.py does in the thousands. By hand: CME_SERVER_STEPS=200."""
+    chance, given = Random(os.environ.get("CME_SERVER_SEED", "20261124")), []
+    for step in range(int(os.environ.get("CME_SERVER_STEPS", "6"))):
+        run = house.paused(REVIEW, chance.choice(asked))
+        what = chance.choice(["answer", "answer, then forced", "forced", "deleted", "empty"])
+        if what == "empty":
+            with pytest.raises(Permanent):
+                house.api.resume(run, {})
+        if what.startswith("answer"):
+            given.append(f"Answer {step} of a random sequence.")
+            house.api.resume(run, {**WHOLE, "decision": chance.choice(decisions.OUTCOMES), "reason": given[-1], "code": "000000"})
+        if what.endswith("forced"):
+            house.api.force(run, chance.choice(["SCHEDULED", "COMPLETED", "FAILED", "CANCELLED", "CRASHED"]))
+        if what == "deleted":
+            house.api.delete(run)
+        time.sleep(chance.random() * 3)
+    house.sweep()
+
+    def recorded() -> bool:
+        with house.office.transaction() as session:
+            kept = str(session.scalars(select(Answer.content)).all())
+        return all(reason in kept for reason in given)
+    wait_for(recorded, 120, "every answer to be recorded", house.sweep)
+    for reference in asked:
+        house.paused(REVIEW, reference)
     nothing_passed(house, asked[0])
 
 
