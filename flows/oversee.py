@@ -23,7 +23,7 @@ def sweep() -> None:
     """One round. What only needs rows comes first, so that neither the mail server nor Prefect can hold it up. A step that fails holds
     up no other; it fails the run at the end, so that it is seen."""
     failed = []
-    for each in (report.unanswered, day_one.raise_absences, oversee.move_on, oversee.escalate, notify.send_mail, call.show_calls,
+    for each in (report.unanswered, day_one.raise_absences, oversee.move_on, oversee.watch_feed, oversee.escalate, notify.send_mail, call.show_calls,
                  notify.settle_notified, report.take_lost_reports, begin_contacts, bell.reconcile_bells, finish_notifications, notify.send_mail,
                  oversee.publish_day):
         try:

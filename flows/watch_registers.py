@@ -22,7 +22,7 @@ def watch_registers() -> str:
     if detect.find_overdue_registers(moment):
         pull.pull_registers(clock.today())      # read again: it may have been marked meanwhile
         day_one_now.append(raise_day_one())
-        detect.report_overdue_registers(moment)
+    if detect.report_overdue_registers(moment):
         notify.send_mail()
     for state in day_one_now:
         state.result()                          # a fault there held up no register, and is seen in this run

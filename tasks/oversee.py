@@ -3,7 +3,8 @@
 from prefect import get_run_logger
 from prefect.artifacts import create_markdown_artifact, create_table_artifact
 
-from cme.steps import alarms, oversee, staff, view
+from cme import clock
+from cme.steps import alarms, feed, oversee, staff, view
 from cme.tasks.fate import office, stamp, step
 
 
@@ -29,6 +30,15 @@ def escalate() -> list[str]:
     return late
 
 
+@step("watch the source of registers")
+def watch_feed() -> list[str]:
+    """Alarm where registers are due and their source is silent, stale or gives none; returns what stands."""
+    standing = feed.watch(office(), stamp())
+    if standing:
+        get_run_logger().warning("the source of registers: %s", ", ".join(standing))
+    return standing
+
+
 @step("find cases without contact")
 def uncontacted_cases() -> list[str]:
     """The references of cases whose parent contact has not begun."""
@@ -52,6 +62,7 @@ def publish_history(case: str) -> None:
 def publish_day() -> None:
     """What needs a person now, and open cases, alarms and the outbox as tables, for operations staff."""
     create_markdown_artifact(key="needs-a-person", markdown=alarms.needs_a_person(office()), description="What needs a person now")
+    create_markdown_artifact(key="register-sources", markdown=feed.page(office(), clock.now()), description="How the registers come in")
     create_table_artifact(key="open-cases", table=view.open_cases_table(office()), description="Open cases, the longest waiting first")
     create_table_artifact(key="alarms", table=view.alarms_table(office()), description="What a person must look at now")
     create_table_artifact(key="outbox", table=view.outbox_table(office()), description="Messages by kind and state")

@@ -1,4 +1,4 @@
-"""``cme quarantine``: what of the source of registers could not be read. cli.py imports this module to register it."""
+"""``cme quarantine`` and ``cme feed``: what could not be read, and how the source is doing. cli.py imports this module."""
 
 from typing import Annotated
 
@@ -23,3 +23,15 @@ def quarantine(row: int | None = None, *, reason: Annotated[str, Parameter(help=
             require_role(by)
             settle_row(office, row, reason, office.stamp(by))
         print_quarantine(out, office)
+
+
+@app.command
+def feed() -> None:
+    """Show how the sources of registers are doing: last reading, lag, counts, quarantine, and what could be judged of today."""
+    from rich.markdown import Markdown
+
+    from cme import clock
+    from cme.steps.feed import page
+
+    with _office() as office:
+        out.print(Markdown(page(office, clock.now())))

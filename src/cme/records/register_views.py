@@ -39,6 +39,9 @@ class RegisterState:
     taken_by: str
     seen_at: datetime | None
     source: str
+    rooms: tuple[str, ...] = ()
+    version: int | None = None
+    codes: frozenset[str] = frozenset()         # the different codes entered in it
 
 
 @dataclass(frozen=True)
@@ -163,15 +166,15 @@ def register_states(session: Session, school: str, day: date, known_at: datetime
     """Every register expected on ``day`` and what was last seen of it, in order of start, slot and group."""
     e = ExpectedRegister
     v = aliased(RegisterVersion, _latest_versions(school, day, day, known_at).subquery())
-    rows = session.execute(select(e, v.status, v.taken_from, v.taken_to, v.basis, v.taken_by, v.seen_at, v.source)
+    rows = session.execute(select(e, v.status, v.taken_from, v.taken_to, v.basis, v.taken_by, v.seen_at, v.source, v.id, v.marks)
                            .outerjoin(v, and_(
         v.local_date == e.local_date, v.kind == e.kind, v.slot == e.slot, v.group_key == e.group_key))
         .where(e.school == school, e.local_date == day).order_by(e.starts_at, e.slot, e.group_key))
     return [RegisterState(row.local_date, row.kind, row.slot, row.group_key, row.starts_at, row.ends_at, tuple(row.staff),
                           row.required,
                           row.not_required_reason, status or NOT_TAKEN, taken_from, taken_to, basis or "", taken_by or "",
-                          seen_at, source or "")
-            for row, status, taken_from, taken_to, basis, taken_by, seen_at, source in rows]
+                          seen_at, source or "", tuple(row.rooms), version, frozenset(decoded(bytes(marks or b""))) - {MISSING})
+            for row, status, taken_from, taken_to, basis, taken_by, seen_at, source, version, marks in rows]
 
 
 def read_one(session: Session, school: str, day: date, kind: str, slot: str, group: str,

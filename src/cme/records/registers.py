@@ -90,6 +90,8 @@ def store_all(session: Session, pulled: Mapping[str, Pulled], *, source: str, co
     nothing: an error for one school is raised and nothing of any school is kept; what a source cannot read is no error, it goes
     to quarantine. Who must keep the other schools all the same calls again, each school in a transaction of its own.
     """
+    if time_semantics == TimeSemantics.NONE:
+        freshness = timedelta(0)
     reading = Reading(codes)
     brought = [reading.documents(school, what) for school, what in pulled.items()]
     _wait_for_others(session, pulled)

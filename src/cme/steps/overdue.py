@@ -1,84 +1,103 @@
 """Overdue registers: each is reported once, to its teachers and the attendance officer. A register is not a child."""
 
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from cme import clock
 from cme.records.history import Stamp, record
-from cme.records.registers import RegisterState, register_states
-from cme.records.tables import Pull, RegisterVerdict, Staff
+from cme.records.registers import RegisterState
+from cme.records.tables import ExpectedRegister, RegisterVerdict, Staff
 from cme.rules import overdue_registers as rule
 from cme.steps.office import Office
-
-FRESH = timedelta(minutes=20)     # what the source itself last wrote longer ago tells nothing about now
+from cme.steps.register_verdicts import FROZEN, Judged, Sight, judge_day, last_sight
 
 
 def candidates(office: Office, moment: datetime) -> list[tuple[RegisterState, rule.RegisterVerdict]]:
     """The registers of the day that are missing at ``moment`` or were taken late, and were not judged before."""
     with office.transaction() as session:
-        return _candidates(office, session, moment)
-
-
-def _candidates(office: Office, session: Session, moment: datetime) -> list[tuple[RegisterState, rule.RegisterVerdict]]:
-    day = clock.local(moment).date()
-    known = {tuple(row) for row in session.execute(select(
-        RegisterVerdict.local_date, RegisterVerdict.kind, RegisterVerdict.slot, RegisterVerdict.group_key).where(
-            RegisterVerdict.school == office.school, RegisterVerdict.local_date == day))}
-    # the last whole reading of the source; a correction of an earlier day is none, and a failed pull is none
-    seen = session.scalar(select(func.max(func.coalesce(Pull.source_as_of, Pull.started_at))).where(
-        Pull.school == office.school, Pull.outcome == "ok"))
-    found = []
-    for state in register_states(session, office.school, day):
-        if (state.local_date, state.kind, state.slot, state.group) in known:
-            continue
-        due = state.starts_at + timedelta(minutes=office.policies.school.register_overdue_minutes)
-        verdict = rule.verdict(state.starts_at, office.policies.school.register_overdue_minutes, taken_from=state.taken_from,
-                               taken_to=state.taken_to, basis=state.basis, status=state.status, now=moment, required=state.required,
-                               source_fresh=seen is not None and seen >= due and moment - seen <= FRESH)
-        if verdict.verdict in rule.ALERTS:
-            found.append((state, verdict))
-    return found
+        return [(j.state, j.verdict) for j in judge_day(office, session, clock.local(moment).date(), moment)
+                if not j.frozen and j.verdict.verdict in rule.ALERTS]
 
 
 def report(office: Office, moment: datetime, stamp: Stamp) -> int:
-    """Freeze the verdict of every candidate with its evidence and, where the register is still missing, write to its teachers and
-    the attendance officer; returns how many were new. Call it right after a fresh pull: that is the second look.
+    """Freeze every verdict that cannot change any more with its evidence and, where a register of today is still missing, write to
+    its teachers and the attendance officer; returns how many late and missing ones were new. Call it right after a fresh pull: that
+    is the second look.
 
     A register that was taken late meanwhile is recorded as late and nobody is written to: it is there.
     """
+    today = clock.local(moment).date()
     with office.transaction() as session:
-        new = 0
-        for state, verdict in _candidates(office, session, moment):
-            new += _report_one(office, session, state, verdict, stamp)
-        return new
+        return sum(_freeze_day(office, session, day, moment, stamp, tell=day == today)
+                   for day in [*_unjudged_days(office, session, today), today])
 
 
-def _report_one(office: Office, session: Session, state: RegisterState, verdict: rule.RegisterVerdict, stamp: Stamp) -> bool:
-    evidence = {"status": state.status, "reason": verdict.reason, "basis": state.basis, "taken_from": _text(state.taken_from),
-                "taken_to": _text(state.taken_to), "seen_at": _text(state.seen_at), "source": state.source}
-    word = "overdue" if verdict.verdict == "missing" else "late"
-    row = session.scalar(insert(RegisterVerdict).values(
-        school=office.school, local_date=state.local_date, kind=state.kind, slot=state.slot, group_key=state.group, verdict=word,
-        due_at=verdict.due_at, decided_at=stamp.at, evidence=evidence).on_conflict_do_nothing().returning(RegisterVerdict.id))
+def _unjudged_days(office: Office, session: Session, today: date) -> list[date]:
+    """The days of the pull's window before today with registers that have no verdict: what was not known then may be known now."""
+    e, v = ExpectedRegister, RegisterVerdict
+    said = select(v.id).where(v.school == e.school, v.local_date == e.local_date, v.kind == e.kind, v.slot == e.slot,
+                              v.group_key == e.group_key).exists()
+    first = today - timedelta(days=office.policies.school.pull_window_days)
+    return list(session.scalars(select(e.local_date).where(e.school == office.school, e.local_date >= first, e.local_date < today,
+                                                           e.required, ~said).distinct().order_by(e.local_date)))
+
+
+def _freeze_day(office: Office, session: Session, day: date, moment: datetime, stamp: Stamp, *, tell: bool) -> int:
+    found = [j for j in judge_day(office, session, day, moment) if not j.frozen and j.verdict.verdict in FROZEN]
+    if not found:
+        return 0
+    sight = last_sight(session, office.school, day)
+    on_time = [number for j in found if j.verdict.verdict not in rule.ALERTS and (number := _keep(office, session, j, sight, stamp))]
+    if on_time:
+        record(session, "register", "register.on_time", stamp, f"{len(on_time)} register(s) were taken in time",
+               {"day": day.isoformat(), "verdicts": on_time})
+    return sum(_report_one(office, session, j, sight, stamp, tell) for j in found if j.verdict.verdict in rule.ALERTS)
+
+
+def _keep(office: Office, session: Session, judged: Judged, sight: Sight | None, stamp: Stamp) -> int | None:
+    """Write the verdict unless one was said before; its number, or None."""
+    state = judged.state
+    return session.scalar(insert(RegisterVerdict).values(
+        school=office.school, local_date=state.local_date, kind=state.kind, slot=state.slot, group_key=state.group,
+        verdict=FROZEN[judged.verdict.verdict], due_at=judged.verdict.due_at, decided_at=stamp.at,
+        evidence=_evidence(judged, sight)).on_conflict_do_nothing().returning(RegisterVerdict.id))
+
+
+def _evidence(judged: Judged, sight: Sight | None) -> dict[str, object]:
+    state = judged.state
+    return {"status": state.status, "reason": judged.verdict.reason, "basis": state.basis, "taken_from": _text(state.taken_from),
+            "taken_to": _text(state.taken_to), "seen_at": _text(state.seen_at), "source": state.source, "version": state.version,
+            "pull": sight.pull if sight else None, "read_at": _text(sight.read_at) if sight else None,
+            "as_of": _text(sight.as_of) if sight else None}
+
+
+def _report_one(office: Office, session: Session, judged: Judged, sight: Sight | None, stamp: Stamp, tell: bool) -> bool:
+    state, verdict, word = judged.state, judged.verdict, FROZEN[judged.verdict.verdict]
+    row = _keep(office, session, judged, sight, stamp)
     if row is None:
         return False
     record(session, "register", f"register.{word}", stamp, verdict.reason, {
-        "verdict": row, "day": state.local_date.isoformat(), "kind": state.kind, "slot": state.slot, "group": state.group, **evidence})
-    if word == "overdue":
-        fields = {"group": state.group, "session": state.slot, "date": f"{state.local_date:%A %-d %B %Y}",
-                  "start": f"{clock.local(state.starts_at):%H:%M}", "due": f"{clock.local(verdict.due_at):%H:%M}"}
-        key = f"overdue:{state.local_date}:{state.kind}:{state.slot}:{state.group}"
-        teachers = session.scalars(select(Staff).where(Staff.school == office.school, Staff.code.in_(state.staff), Staff.email != "")
-                                   .order_by(Staff.code)).all()
-        for teacher in teachers:
-            office.queue_letter(session, "register_overdue_teacher", to=teacher.email, subject_of="register", stamp=stamp,
-                                dedupe_key=f"{key}:{teacher.code}", **fields)
-        office.queue_letter(session, "register_overdue_officer", to=office.person("attendance_officer").email, subject_of="register",
-                            stamp=stamp, dedupe_key=f"{key}:attendance_officer", **fields)
+        "verdict": row, "day": state.local_date.isoformat(), "kind": state.kind, "slot": state.slot, "group": state.group,
+        **_evidence(judged, sight)})
+    if word == "overdue" and tell:
+        _tell(office, session, state, verdict, stamp)
     return True
+
+
+def _tell(office: Office, session: Session, state: RegisterState, verdict: rule.RegisterVerdict, stamp: Stamp) -> None:
+    fields = {"group": state.group, "session": state.slot, "date": f"{state.local_date:%A %-d %B %Y}",
+              "start": f"{clock.local(state.starts_at):%H:%M}", "due": f"{clock.local(verdict.due_at):%H:%M}"}
+    key = f"overdue:{state.local_date}:{state.kind}:{state.slot}:{state.group}"
+    teachers = session.scalars(select(Staff).where(Staff.school == office.school, Staff.code.in_(state.staff), Staff.email != "")
+                               .order_by(Staff.code)).all()
+    for teacher in teachers:
+        office.queue_letter(session, "register_overdue_teacher", to=teacher.email, subject_of="register", stamp=stamp,
+                            dedupe_key=f"{key}:{teacher.code}", **fields)
+    office.queue_letter(session, "register_overdue_officer", to=office.person("attendance_officer").email, subject_of="register",
+                        stamp=stamp, dedupe_key=f"{key}:attendance_officer", **fields)
 
 
 def _text(moment: datetime | None) -> str | None:
