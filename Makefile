@@ -27,6 +27,7 @@ $(VENV)/ready: $(VENV)/python pyproject.toml constraints.txt
 $(VENV)/ready-to-test: $(VENV)/ready
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[test]'
 	@$(BIN)/python tests/browser/chromium.py
+	@$(BIN)/python tests/sources/mariadb.py
 	@touch $@
 
 clean:

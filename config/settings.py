@@ -11,6 +11,7 @@ from functools import cached_property
 from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Literal
+from zoneinfo import available_timezones
 
 from platformdirs import user_data_path
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
@@ -45,6 +46,8 @@ class Settings(BaseSettings):
     registers_url: SecretStr | None = None
     registers_queries: Path | None = None
     registers_columns: Path | None = None
+    registers_system: Literal["", "gibbon", "opensis", "rosariosis"] = ""
+    registers_zone: str = "Europe/London"
     registers_times: Literal["first_completed", "last_saved", "observed", "none"] = "first_completed"
 
     smtp_host: str = ""
@@ -76,6 +79,13 @@ class Settings(BaseSettings):
     def _postgresql_only(cls, value: str | None) -> str | None:
         if value and not value.startswith(("postgresql://", "postgresql+psycopg2://")):
             raise ValueError("must begin with postgresql:// (PostgreSQL is the one dialect); leave it out for the private database")
+        return value
+
+    @field_validator("registers_zone")
+    @classmethod
+    def _a_zone(cls, value: str) -> str:
+        if value not in available_timezones():
+            raise ValueError("is no time zone; write it like Europe/London")
         return value
 
     @field_validator("clock")
@@ -148,8 +158,9 @@ def missing_settings(settings: Settings) -> list[str]:
     if not (settings.registers_folder or settings.registers_file or settings.registers_url):
         faults.append("CME_REGISTERS_FOLDER: no source of registers; set it to the folder of CSV exports, or set CME_REGISTERS_URL "
                       "and CME_REGISTERS_QUERIES")
-    if settings.registers_url and not settings.registers_queries:
-        faults.append("CME_REGISTERS_QUERIES: not set; name the YAML file with the school's own queries for CME_REGISTERS_URL")
+    if settings.registers_url and not (settings.registers_queries or settings.registers_system):
+        faults.append("CME_REGISTERS_QUERIES: not set; name the YAML file with the school's own queries for CME_REGISTERS_URL, or say which "
+                      "system it is by CME_REGISTERS_SYSTEM")
     for name in ("registers_folder", "registers_file", "registers_queries", "registers_columns", "config_dir"):
         path = getattr(settings, name)
         if path and not Path(path).exists():

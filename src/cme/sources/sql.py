@@ -4,12 +4,10 @@ Five named queries (only ``registers`` is needed) give the columns of docs/regis
 rules as a file. ``:from_day`` and ``:to_day`` are bound to the first and last day asked for. Nothing is ever written.
 """
 
-import math
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import date, datetime, time, timedelta
-from decimal import Decimal
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -25,6 +23,7 @@ from cme.sources.columns import CONTACTS, EXPECTED, PUPIL_COLUMNS, PUPILS, REGIS
 from cme.sources.gather import KINDS, Gathering, in_order
 from cme.sources.people import People, PupilColumns
 from cme.sources.source import FRESH, Pulled, Scope, TimeSemantics
+from cme.sources.sql_cells import bound_days, cell
 from cme.sources.timetable import Timetable
 from cme.sources.values import Days, shown, unfit
 
@@ -33,10 +32,12 @@ _EARLIEST, _LATEST = date(2000, 1, 1), date(2999, 12, 31)
 _ROWS_AT_ONCE = 5000
 _CONNECT: dict[str, dict[str, Any]] = {     # by driver: nothing waits for ever
     "psycopg2": {"connect_timeout": 10, "options": "-c statement_timeout=120000"}, "psycopg": {"connect_timeout": 10},
-    "pymysql": {"connect_timeout": 10}, "mysqldb": {"connect_timeout": 10}, "pysqlite": {"timeout": 10}}
+    "pymysql": {"connect_timeout": 10, "read_timeout": 120}, "mysqldb": {"connect_timeout": 10}, "pysqlite": {"timeout": 10}}
 # what a person must mend although the driver calls it an operational error: wrong login, no such database, table or column
 _A_PERSONS = re.compile(r"password|authentication|access denied|no such (table|column|function)|syntax error|does not exist|"
                         r"unknown database|permission|denied|unable to open database file|not a database|readonly", re.IGNORECASE)
+# two that stand in each other's way, while the whole school takes its registers: it is tried again
+_PASSING = re.compile(r"deadlock|lock wait timeout|could not serialize|restarting transaction", re.IGNORECASE)
 _SAFE_TO_REPEAT = re.compile(r"does not exist|no such (table|column|function)|permission denied for",
                              re.IGNORECASE)   # names of tables, no values
 
@@ -45,13 +46,15 @@ class SqlSource:
     """A database with registers. ``url`` is a SQLAlchemy URL with a read-only account; ``queries`` maps names to SQL text.
 
     ``time_semantics`` is what the column taken_at means in that system; times without an offset are wall clock in ``zone``.
+    ``session_zone`` is the zone in which MySQL is asked to show its timestamps (empty: the server's own).
     Raises Misconfigured at once for a URL or a query name that cannot be meant.
     """
 
     def __init__(self, url: str | URL, queries: dict[str, str], *, name: str = "sql",
                  time_semantics: TimeSemantics = TimeSemantics.OBSERVED,
-                 zone: ZoneInfo = clock.LONDON, freshness: timedelta = FRESH) -> None:
+                 zone: ZoneInfo = clock.LONDON, freshness: timedelta = FRESH, session_zone: str = "") -> None:
         self.name, self.time_semantics, self.freshness, self._zone = name, time_semantics, freshness, zone
+        self._session_zone = session_zone
         if unknown := sorted(queries.keys() - SHAPES.keys()):
             raise Misconfigured(f"the queries {', '.join(unknown)} of source {name!r} mean nothing here: "
                                 f"name them {', '.join(SHAPES)}")
@@ -65,7 +68,9 @@ class SqlSource:
         try:
             address = make_url(url)
             if address.drivername in ("postgresql", "postgres"):
-                address = address.set(drivername="postgresql+psycopg2")      # the driver that the product brings
+                address = address.set(drivername="postgresql+psycopg2")      # the drivers that the product brings
+            if address.drivername in ("mysql", "mariadb"):
+                address = address.set(drivername=f"{address.drivername}+pymysql")
             own = {name: value for name, value in _CONNECT.get(address.get_driver_name(), {}).items()
                    if name not in address.query}
             return create_engine(address, poolclass=NullPool, hide_parameters=True, connect_args=own)
@@ -115,11 +120,11 @@ class SqlSource:
                       rows_accepted=(found.accepted if found else 0) + sum(part.accepted for part in parts), notes=tuple(notes),
                       days=wanted, whole=self._whole(found, wanted),
                       expected_whole=frozenset(wanted or ()) if "expected" in self._queries and not timetable.bad else frozenset(), places=tuple(
-                          (f"query {query}", wanted is None or not _bound(sql)) for query, sql in self._queries.items()))
+                          (f"query {query}", wanted is None or not bound_days(sql)) for query, sql in self._queries.items()))
 
     def _whole(self, found: Gathering | None, wanted: tuple[date, ...] | None) -> frozenset[Scope]:
         """What was read to the end. A query that leaves the days to itself may give what it likes: nothing is gone because of it."""
-        if _bound(self._queries["registers"]) != ["from_day", "to_day"]:
+        if bound_days(self._queries["registers"]) != ["from_day", "to_day"]:
             return frozenset()
         if found is None:
             return frozenset((day, kind) for day in wanted or () for kind in KINDS)
@@ -161,11 +166,11 @@ class SqlSource:
         result = self._execute(connection, query, first, last)
         where = positions(list(result.keys()), SHAPES[query])
         for row in result:
-            yield where, [_cell(value) for value in row]
+            yield where, [cell(value) for value in row]
 
     def _execute(self, connection: Connection, query: str, first: date, last: date) -> CursorResult[Any]:
         statement = text(self._queries[query])
-        bound = statement.bindparams(*(bindparam(name, type_=Date) for name in _bound(self._queries[query])))
+        bound = statement.bindparams(*(bindparam(name, type_=Date) for name in bound_days(self._queries[query])))
         try:
             return connection.execute(bound, {"from_day": first, "to_day": last}, execution_options={"yield_per": _ROWS_AT_ONCE})
         except DBAPIError as error:
@@ -187,6 +192,11 @@ class SqlSource:
         try:
             if self._engine.dialect.name == "postgresql":
                 connection = connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+            if self._engine.dialect.name in ("mysql", "mariadb"):
+                connection.exec_driver_sql("SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+                if self._session_zone:
+                    connection.exec_driver_sql("SET SESSION time_zone = %s", (self._session_zone,))
+                connection.commit()
             yield connection
         except DBAPIError as error:
             raise self._fault(error, "reading") from None
@@ -196,33 +206,10 @@ class SqlSource:
     def _fault(self, error: DBAPIError, what: str) -> Transient:
         """The error as its fate. Neither the address nor a value of a row is repeated."""
         first = str(error.orig).strip().split("\n")[0][:200]
-        passing = isinstance(error, (OperationalError, InterfaceError)) and not _A_PERSONS.search(str(error.orig))
+        passing = bool(_PASSING.search(str(error.orig))) or isinstance(error, (OperationalError, InterfaceError)) and \
+            not _A_PERSONS.search(str(error.orig))
         if passing:
             return Transient(f"source {self.name!r} cannot be read now ({what}: {type(error.orig).__name__}): it is tried again")
         hint = f"; it said: {first}" if _SAFE_TO_REPEAT.search(first) and what.startswith("query") else ""
         return Misconfigured(f"source {self.name!r} refuses {what} ({type(error.orig).__name__}): "
                              f"correct the address, the login, its rights or the query{hint}")
-
-
-def _bound(query: str) -> list[str]:
-    """Which of the two days a query asks for."""
-    return [name for name in ("from_day", "to_day") if re.search(rf":{name}\b", query)]
-
-
-def _cell(value: Any) -> str:
-    """A value of a database as the text that a file would hold."""
-    if value is None:
-        return ""
-    if isinstance(value, str):
-        return value
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, datetime):
-        return value.date().isoformat() if value.time() == time() and value.tzinfo is None else value.isoformat()
-    if isinstance(value, (date, time)):
-        return value.isoformat()
-    if isinstance(value, (float, Decimal)) and math.isfinite(value) and value == int(value):
-        return str(int(value))
-    if isinstance(value, (bytes, memoryview)):
-        return bytes(value).decode("utf-8", errors="surrogateescape")
-    return str(value)

@@ -1,16 +1,17 @@
 """The school's source of registers as its settings name it."""
 
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import yaml
 
-from cme import clock
 from cme.config.policies import ConfigFaults
 from cme.errors import BadInput
 from cme.sources.column_map import ColumnMap, read_maps
 from cme.sources.files import CsvFile, CsvFolder
 from cme.sources.source import Source, TimeSemantics
 from cme.sources.sql import SqlSource
+from cme.sources.systems import known_system
 from cme.steps.office import Office
 
 
@@ -23,9 +24,11 @@ def source_of(office: Office) -> Source:
                          maps=_maps(s.registers_columns))
     if s.registers_file:
         return CsvFile(s.registers_file, name="csv file", time_semantics=times, maps=_maps(s.registers_columns))
+    if s.registers_url and s.registers_system:
+        return known_system(s.registers_system).source(s.registers_url.get_secret_value(), ZoneInfo(s.registers_zone))
     if s.registers_url and s.registers_queries:
         return SqlSource(s.registers_url.get_secret_value(), _queries(s.registers_queries), name="sql", time_semantics=times,
-                         zone=clock.LONDON)
+                         zone=ZoneInfo(s.registers_zone))
     raise ConfigFaults(["CME_REGISTERS_FOLDER: no source of registers; set it to the folder of exports, or set "
                         "CME_REGISTERS_URL and CME_REGISTERS_QUERIES"])
 
