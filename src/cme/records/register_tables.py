@@ -13,6 +13,7 @@ class Pull(Base):
     """One attempt to read a source: what it brought, or why it failed."""
 
     __tablename__ = "pull"
+    __table_args__ = (Index("ix_pull_school_started_at", "school", "started_at"),)
     id: Mapped[int] = key()
     school: Mapped[str]
     source: Mapped[str]

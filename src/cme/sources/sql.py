@@ -46,15 +46,16 @@ class SqlSource:
     """A database with registers. ``url`` is a SQLAlchemy URL with a read-only account; ``queries`` maps names to SQL text.
 
     ``time_semantics`` is what the column taken_at means in that system; times without an offset are wall clock in ``zone``.
-    ``session_zone`` is the zone in which MySQL is asked to show its timestamps (empty: the server's own).
+    ``session_zone`` is the zone in which MySQL is asked to show its timestamps (empty: the server's own). ``takes_back`` False: that
+    a mark is not given any more never means that it is gone.
     Raises Misconfigured at once for a URL or a query name that cannot be meant.
     """
 
     def __init__(self, url: str | URL, queries: dict[str, str], *, name: str = "sql",
                  time_semantics: TimeSemantics = TimeSemantics.OBSERVED,
-                 zone: ZoneInfo = clock.LONDON, freshness: timedelta = FRESH, session_zone: str = "") -> None:
+                 zone: ZoneInfo = clock.LONDON, freshness: timedelta = FRESH, session_zone: str = "", takes_back: bool = True) -> None:
         self.name, self.time_semantics, self.freshness, self._zone = name, time_semantics, freshness, zone
-        self._session_zone = session_zone
+        self._session_zone, self._takes_back = session_zone, takes_back
         if unknown := sorted(queries.keys() - SHAPES.keys()):
             raise Misconfigured(f"the queries {', '.join(unknown)} of source {name!r} mean nothing here: "
                                 f"name them {', '.join(SHAPES)}")
@@ -124,7 +125,7 @@ class SqlSource:
 
     def _whole(self, found: Gathering | None, wanted: tuple[date, ...] | None) -> frozenset[Scope]:
         """What was read to the end. A query that leaves the days to itself may give what it likes: nothing is gone because of it."""
-        if bound_days(self._queries["registers"]) != ["from_day", "to_day"]:
+        if not self._takes_back or bound_days(self._queries["registers"]) != ["from_day", "to_day"]:
             return frozenset()
         if found is None:
             return frozenset((day, kind) for day in wanted or () for kind in KINDS)

@@ -34,6 +34,7 @@ class System:
     zone: ZoneInfo | None
     session_zone: str
     queries: dict[str, str] = field(hash=False)
+    takes_back: bool = True             # whether a mark that it no longer gives is gone
     verified_live: bool = False
 
     def source(self, url: str | URL, zone: ZoneInfo, freshness: timedelta = FRESH) -> SqlSource:
@@ -47,7 +48,7 @@ class System:
             raise Misconfigured(f"{self.title} is not kept in a database of the kind {backend!r}: correct CME_REGISTERS_URL or "
                                 "CME_REGISTERS_SYSTEM")
         return SqlSource(url, self.queries, name=self.name, time_semantics=self.times, zone=self.zone or zone,
-                         freshness=freshness, session_zone=self.session_zone)
+                         freshness=freshness, session_zone=self.session_zone, takes_back=self.takes_back)
 
 
 def known_system(name: str) -> System:
@@ -57,4 +58,4 @@ def known_system(name: str) -> System:
                             "yourself (CME_REGISTERS_QUERIES)")
     held = yaml.safe_load((_FOLDER / f"{name}.yaml").read_text(encoding="utf-8"))
     return System(name, held["title"], held["dialect"], TimeSemantics(held["times"]), ZoneInfo(held["zone"]) if held["zone"] else None,
-                  held.get("session_zone", ""), {query: held[query] for query in SHAPES if query in held})
+                  held.get("session_zone", ""), {query: held[query] for query in SHAPES if query in held}, held.get("takes_back", True))
