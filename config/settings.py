@@ -20,6 +20,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from cme.config.people import ROLES, TITLES, People, Person, require_role
 from cme.config.people_file import PeopleFile, load_people
 from cme.config.policies import ConfigFaults
+from cme.config.register_api import api_faults, secret_of
 from cme.config.sign_in import door_faults
 
 __all__ = ["ROLES", "TITLES", "People", "Person", "Settings", "cover_sentences", "load_people", "load_settings", "missing_settings", "require_role"]
@@ -48,6 +49,12 @@ class Settings(BaseSettings):
     registers_columns: Path | None = None
     registers_system: Literal["", "gibbon", "opensis", "rosariosis"] = ""
     registers_zone: str = "Europe/London"
+    registers_api: Literal["", "arbor", "wonde", "bromcom"] = ""
+    registers_api_url: str = ""
+    registers_api_school: str = ""
+    registers_api_user: str = ""
+    registers_api_secret: SecretStr | None = None
+    registers_api_secret_file: Path | None = None
     registers_times: Literal["first_completed", "last_saved", "observed", "none"] = "first_completed"
 
     smtp_host: str = ""
@@ -117,6 +124,10 @@ class Settings(BaseSettings):
         """The key that seals messages and codes: ``CME_SECRET_KEY``, else a private file made once in the data folder."""
         return self.secret_key.get_secret_value() if self.secret_key else _made_once(self.data_dir / "secret.key", 48)
 
+    def registers_secret(self) -> str:
+        """The password or token of the register source's interface as it stands at this moment: a file may be renewed meanwhile."""
+        return secret_of(self)
+
     @property
     def ui_password_file(self) -> Path:
         """Where the password of the sign-in stands when ``CME_UI_PASSWORD`` does not give it."""
@@ -155,9 +166,9 @@ def load_settings(**overrides: object) -> Settings:
 def missing_settings(settings: Settings) -> list[str]:
     """What this installation still needs before it can run for real, one sentence each."""
     faults = []
-    if not (settings.registers_folder or settings.registers_file or settings.registers_url):
+    if not (settings.registers_folder or settings.registers_file or settings.registers_url or settings.registers_api):
         faults.append("CME_REGISTERS_FOLDER: no source of registers; set it to the folder of CSV exports, or set CME_REGISTERS_URL "
-                      "and CME_REGISTERS_QUERIES")
+                      "and CME_REGISTERS_QUERIES, or CME_REGISTERS_API")
     if settings.registers_url and not (settings.registers_queries or settings.registers_system):
         faults.append("CME_REGISTERS_QUERIES: not set; name the YAML file with the school's own queries for CME_REGISTERS_URL, or say which "
                       "system it is by CME_REGISTERS_SYSTEM")
@@ -169,7 +180,7 @@ def missing_settings(settings: Settings) -> list[str]:
         faults.append("CME_SMTP_HOST: not set; name the mail server that sends the school's mail")
     if not settings.mail_sender:
         faults.append("CME_MAIL_SENDER: not set; give the address that messages come from")
-    faults += _second_route(settings) + door_faults(settings)
+    faults += _second_route(settings) + door_faults(settings) + api_faults(settings)
     try:
         load_people(settings.people_file)
     except ConfigFaults as error:

@@ -142,7 +142,7 @@ def content_of(document: RegisterDocument, before: Known | None, held: Held | No
             expected += 1
     status = status_of(document, entered, expected)
     if held:
-        _keep_missing(codes, extras, held_codes, held.extras, withdrawn)
+        _keep_missing(codes, extras, held_codes, held.extras, withdrawn, document.complete)
     pupils = PupilsInOrder(tuple(sorted(codes)))
     return Content(pupils, encoded([codes[pupil] for pupil in pupils.numbers]), {str(pupil): extras[pupil] for pupil in sorted(extras)},
                    status, *interval(document.taken_at, status, before, seen), document.taken_by, tuple(unknown))
@@ -175,14 +175,14 @@ def status_of(document: RegisterDocument, entered: int, expected: int) -> str:
 
 
 def _keep_missing(codes: dict[int, str], extras: dict[int, dict[str, Any]], held: Mapping[int, str],
-                  before: Mapping[str, Any], withdrawn: Collection[int]) -> None:
+                  before: Mapping[str, Any], withdrawn: Collection[int], complete: bool) -> None:
     for pupil, code in held.items():
         if pupil in codes:
             continue
         beside_before = before.get(str(pupil), {})
         if pupil in withdrawn and code != MISSING:
             codes[pupil], extras[pupil] = MISSING, {WITHDRAWN: code}
-        elif pupil in withdrawn or WITHDRAWN in beside_before:
+        elif pupil in withdrawn or WITHDRAWN in beside_before or not complete:      # incomplete: only what changed, or rows were lost
             codes[pupil] = code
             if beside_before:
                 extras[pupil] = beside_before

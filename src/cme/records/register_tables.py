@@ -33,6 +33,17 @@ class Pull(Base):
     registers_withdrawn: Mapped[int] = mapped_column(server_default="0")    # registers in which the source took marks back
 
 
+class SourceCursor(Base):
+    """Where the next pull of a source goes on, moved in the same transaction as what was read. A convenience: without the row
+    everything is read again."""
+
+    __tablename__ = "source_cursor"
+    school: Mapped[str] = mapped_column(primary_key=True)
+    source: Mapped[str] = mapped_column(primary_key=True)
+    cursor: Mapped[dict[str, Any]]
+    moved_at: Mapped[datetime]
+
+
 class Roster(Base):
     """The pupils of a register in order, shared by all registers with the same pupils. Append-only."""
 

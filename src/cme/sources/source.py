@@ -1,6 +1,6 @@
 """What every source of registers gives: the canonical documents, and the protocol that all connectors follow."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from enum import StrEnum
@@ -137,6 +137,7 @@ class Pulled:
     days: tuple[date, ...] | None = None  # the days that were asked for; None: all
     whole: frozenset[Scope] = frozenset()       # read to the end: what is not among ``registers`` of such a day and kind is gone
     expected_whole: frozenset[date] = frozenset()   # the days whose ``expected`` are all there are
+    cursor: Mapping[str, str] | None = None     # where the next pull goes on, for a source that keeps count of its changes
     places: tuple[tuple[str, bool], ...] = ()   # the files or queries read; True: also the rows whose day cannot be told
 
 

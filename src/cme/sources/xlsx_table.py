@@ -187,7 +187,8 @@ def _opened(data: bytes) -> zipfile.ZipFile:
         archive = zipfile.ZipFile(io.BytesIO(data))
         parts = archive.infolist()
         if sum(part.file_size for part in parts) > _LARGEST or len(parts) > _MOST_PARTS:
-            raise BadInput(f"the file unpacks to more than {_LARGEST // 2**20} MB, which no register does: export a shorter time, or as CSV")
+            raise BadInput(f"the file unpacks to more than {_LARGEST // 2**20} MB, which no register does: export a shorter time, "
+                           "or as CSV")
         if any(part.flag_bits & 1 for part in parts):
             raise BadInput("the file is protected by a password: save it without one")
         for part in parts:

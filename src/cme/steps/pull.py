@@ -8,6 +8,7 @@ from sqlalchemy import or_, select
 from cme import clock
 from cme.records import registers
 from cme.records.alarms import clear_alarm, open_alarms, raise_alarm
+from cme.records.cursors import move_cursor
 from cme.records.history import Stamp, record
 from cme.records.tables import Pull
 from cme.errors import CmeError
@@ -60,6 +61,8 @@ def pull(office: Office, days: Iterable[date] | None, stamp: Stamp, accept_loss:
         result = registers.store(session, office.school, pulled, source=source.name, codes=office.policies.codes, stamp=stamp,
                                  time_semantics=source.time_semantics, freshness=source.freshness,
                                  loss_percent=100 if accept_loss else office.policies.school.feed.loss_percent)
+        if pulled.cursor is not None and not result.doubts:      # what is not believed is read again
+            move_cursor(session, office.school, source.name, pulled.cursor, stamp)
         clear_alarm(session, f"pull:{source.name}", stamp, "the source was read again")
         doubted = {f"loss:{source.name}:{day}:{kind}": sentence for (day, kind), sentence in result.doubts}
         for key, sentence in doubted.items():

@@ -6,12 +6,17 @@ from zoneinfo import ZoneInfo
 import yaml
 
 from cme.config.policies import ConfigFaults
+from cme.config.register_api import api_faults
 from cme.errors import BadInput
+from cme.records.cursors import cursor_of
+from cme.sources.arbor import ArborSource
+from cme.sources.bromcom import BromcomSource
 from cme.sources.column_map import ColumnMap, read_maps
 from cme.sources.files import CsvFile, CsvFolder
 from cme.sources.source import Source, TimeSemantics
 from cme.sources.sql import SqlSource
 from cme.sources.systems import known_system
+from cme.sources.wonde import WondeSource
 from cme.steps.office import Office
 
 
@@ -29,8 +34,25 @@ def source_of(office: Office) -> Source:
     if s.registers_url and s.registers_queries:
         return SqlSource(s.registers_url.get_secret_value(), _queries(s.registers_queries), name="sql", time_semantics=times,
                          zone=ZoneInfo(s.registers_zone))
+    if s.registers_api:
+        return _api(office)
     raise ConfigFaults(["CME_REGISTERS_FOLDER: no source of registers; set it to the folder of exports, or set "
-                        "CME_REGISTERS_URL and CME_REGISTERS_QUERIES"])
+                        "CME_REGISTERS_URL and CME_REGISTERS_QUERIES, or CME_REGISTERS_API"])
+
+
+def _api(office: Office) -> Source:
+    """The vendor's interface, which goes on where its last pull ended."""
+    s = office.settings
+    if faults := api_faults(s):
+        raise ConfigFaults(faults)
+    with office.transaction() as session:
+        cursor = cursor_of(session, office.school, s.registers_api)
+    if s.registers_api == "arbor":
+        return ArborSource(s.registers_api_url, s.registers_api_user, s.registers_secret, zone=ZoneInfo(s.registers_zone),
+                           cursor=cursor)
+    if s.registers_api == "wonde":
+        return WondeSource(s.registers_api_url, s.registers_api_school, s.registers_secret, cursor=cursor)
+    return BromcomSource(s.registers_api_url, s.registers_api_school, s.registers_api_user, s.registers_secret)
 
 
 def _maps(path: Path | None) -> dict[str, ColumnMap]:
