@@ -9,41 +9,10 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from cme.errors import BadInput
+from cme.mail.kinds import FIELDS, NOT_HELD, OPENING, PARTS, PASSED_ON, READER, SECTIONS, TITLES, TOGETHER, lacking
+from cme.rules.messages import MESSAGES
 
-NOT_HELD = "not held by the school"
-
-TITLES = {
-    "cme_referral": "Children missing education: referral, whereabouts unknown",
-    "attendance_return": "Attendance return",
-}
-FIELDS = {
-    "surname": "Surname", "forename": "Forename", "known_as": "Known as, previous names", "date_of_birth": "Date of birth",
-    "sex": "Sex", "year_group": "Year group", "upn": "Unique pupil number", "last_known_address": "Last known address",
-    "lives_with": "Normally lives with", "new_address": "New address, and how known", "siblings": "Siblings, attending or not",
-    "admitted": "On roll since", "registration": "Registration", "home_school": "School of registration",
-    "new_school": "New school, if known", "last_attended": "Last attended", "last_seen": "Last seen, and by whom",
-    "attendance": "Attendance this year", "attendance_history": "Earlier absence", "reason_known": "Cause of absence, if known",
-    "criterion": "Why referred", "circumstances": "Present circumstances", "risk_appraisal": "Risk appraisal by the DSL",
-    "childrens_services_told": "Children's services, police", "social_care": "Social care, now or before",
-    "sen_ehcp": "Special needs (SEN, EHCP)", "other_agencies": "Youth justice, agencies",
-    "traveller_or_mobile": "Traveller or mobile family", "private_fostering": "Private fostering",
-    "visitor_risk": "Risk to lone visitors",
-}
-_CHILD = ("surname", "forename", "date_of_birth", "sex", "year_group", "upn", "last_known_address", "lives_with")
-_PLACE = ("admitted", "registration", "home_school", "last_attended")
-SECTIONS: dict[str, dict[str, tuple[str, ...]]] = {
-    "cme_referral": {
-        "The child": (*_CHILD[:2], "known_as", *_CHILD[2:], "new_address", "siblings"),
-        "School and attendance": (*_PLACE, "last_seen", "attendance", "attendance_history", "new_school"),
-        "Circumstances and risk": (
-            "criterion", "circumstances", "risk_appraisal", "childrens_services_told", "social_care", "sen_ehcp",
-            "other_agencies", "traveller_or_mobile", "private_fostering", "visitor_risk"),
-    },
-    "attendance_return": {                      # no more than the return needs
-        "The child": _CHILD,
-        "School and attendance": (*_PLACE, "attendance", "reason_known"),
-    },
-}
+__all__ = ["FIELDS", "NOT_HELD", "SECTIONS", "TITLES"]
 
 
 @dataclass(frozen=True)
@@ -139,10 +108,12 @@ class HistoryLine:
 
 @dataclass(frozen=True)
 class Notification:
-    """A message to a local authority. ``kind`` is "cme_referral" (whereabouts unknown) or "attendance_return" (never called CME).
+    """One of the five messages (``cme.rules.messages``) about one child.
 
     ``pupil`` holds values by the names of ``FIELDS``; ``codes`` the meaning of each code that the marks show; ``answer_by``
-    the moment after which the school rings. Everything is text that people read; nothing is interpreted.
+    the moment after which the school rings; ``form`` the authority's own name of its form; ``lacks`` what the authority asks for and
+    the school does not hold, by name; ``passed_on`` that it goes to the school of registration, which makes the return.
+    Everything is text that people read; nothing is interpreted.
     """
 
     kind: str
@@ -159,6 +130,9 @@ class Notification:
     decision: DecisionLine | None = None
     actions: list[ActionLine] = field(default_factory=list)
     history: list[HistoryLine] = field(default_factory=list)
+    form: str = ""
+    lacks: tuple[str, ...] = ()
+    passed_on: bool = False
 
     def __post_init__(self) -> None:
         if self.kind not in SECTIONS:
@@ -170,6 +144,34 @@ class Notification:
     def title(self) -> str:
         return TITLES[self.kind]
 
+    @property
+    def one(self) -> str:
+        """What a second copy would be one of."""
+        return MESSAGES[self.kind].one
+
+    @property
+    def subject(self) -> str:
+        """What it is called in a subject: nothing about the child."""
+        return MESSAGES[self.kind].subject
+
+    @property
+    def opening(self) -> str:
+        return PASSED_ON if self.passed_on else OPENING[self.kind]
+
+    @property
+    def reader(self) -> str:
+        return "the attendance and safeguarding leads" if self.passed_on else READER[self.kind]
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """The parts that follow the fields."""
+        return PARTS[self.kind]
+
+    @property
+    def not_on_record(self) -> list[str]:
+        """What the authority asks for and the school does not hold, in words."""
+        return [lacking(name) for name in self.lacks]
+
     def sections(self) -> list[tuple[str, list[tuple[str, str]]]]:
         """The child's fields of this kind: (heading, [(label, value)]), with NOT_HELD in words where there is no value."""
         return [(heading, [(FIELDS[name], said(self.pupil.get(name, ""))) for name in names])
@@ -178,14 +180,15 @@ class Notification:
     def missing_fields(self, required: Iterable[str]) -> list[str]:
         """Which of an authority's required fields are not held, in the authority's order.
 
-        Beside the names of ``FIELDS`` an authority may ask for: pupil_name, school, parents, emergency_contacts (two people),
-        absence_record, enquiry_log, home_visits, letters, decision. Raises BadInput for any other name.
+        Beside the names of ``FIELDS`` an authority may ask for those of ``TOGETHER``. Raises BadInput for any other name.
         """
         how = [attempt.how.lower() for attempt in self.attempts]
         together = {
             "pupil_name": _held(self.pupil.get("surname")) and _held(self.pupil.get("forename")),
             "school": _held(self.school.name) and _held(self.school.telephone),
             "parents": any(_held(contact.name) for contact in self.contacts),
+            "parent_telephones": any(_held(contact.name) and _held(contact.telephone) for contact in self.contacts),
+            "contacts_telephones": any(_held(contact.telephone) for contact in self.contacts),
             "emergency_contacts": sum(_held(contact.name) for contact in self.contacts) >= 2,
             "absence_record": any(finding.marks for finding in self.findings),
             "enquiry_log": bool(self.attempts),
@@ -195,7 +198,7 @@ class Notification:
         }
         missing = []
         for name in required:
-            if name not in together and name not in FIELDS:
+            if name not in TOGETHER and name not in FIELDS:
                 raise BadInput(f"the authority's required field {name!r} is unknown: correct its file in config/authorities")
             if not (together[name] if name in together else _held(self.pupil.get(name))):
                 missing.append(name)
@@ -204,6 +207,8 @@ class Notification:
     def as_data(self) -> dict[str, Any]:
         """Everything as plain lists and dicts, laid out for a template."""
         return {**asdict(self), "title": self.title, "sections": self.sections(), "not_held": NOT_HELD,
+                "one": self.one, "opening": self.opening, "reader": self.reader, "parts": list(self.parts),
+                "not_on_record": self.not_on_record,
                 "findings": [{**asdict(finding), "days": finding.days()} for finding in self.findings]}
 
 

@@ -26,12 +26,16 @@ class UncoveredText(Permanent):
     """A text has a character that none of our fonts has: the letter as text can say it, the PDF cannot."""
 
 
-def notification_pdf(notification: Notification, at: datetime) -> bytes:
+def notification_pdf(notification: Notification, at: datetime, *, exact_text: str = "") -> bytes:
     """The notification as a PDF/UA-1 file on A4, dated ``at``.
 
-    Raises UncoveredText, naming code points and never the text, where a character would be printed as an empty box.
+    Raises UncoveredText, naming code points and never the text, where a character would be printed as an empty box; unless
+    ``exact_text`` says where the exact text stands ("stands in the message"): then such a character is spelled as its number.
     """
-    data = notification.as_data()
+    data = {**notification.as_data(), "spelled": False, "exact_text": exact_text}
+    if exact_text:
+        data, spelled = legible(data, "[U+{:04X}]")
+        data["spelled"] = spelled
     if uncovered := sorted({ord(letter) for text in _texts(data) for letter in text} - _covered()):
         raise UncoveredText("the fonts of the PDF lack " + ", ".join(f"U+{point:04X}" for point in uncovered[:5])
                             + ": send the notification as text")
@@ -46,23 +50,24 @@ def typeset(template: str, data: dict[str, Any], at: datetime) -> bytes:
                              pdf_standards=["ua-1"], timestamp=int(at.timestamp()), format="pdf")
 
 
-def legible(data: Any) -> tuple[Any, bool]:
-    """``data`` with a question mark for every character that none of our fonts has, and whether there was one."""
+def legible(data: Any, instead: str = "?") -> tuple[Any, bool]:
+    """``data`` with ``instead`` (formatted with its number) for every character that none of our fonts has, and whether there was one."""
     covered = _covered()
     if isinstance(data, str):
-        text = "".join(letter if ord(letter) in covered else "?" for letter in data)
+        text = "".join(letter if ord(letter) in covered else instead.format(ord(letter)) for letter in data)
         return text, text != data
     if isinstance(data, dict):
-        found = {key: legible(value) for key, value in data.items()}
+        found = {key: legible(value, instead) for key, value in data.items()}
         return {key: value for key, (value, _) in found.items()}, any(lost for _, lost in found.values())
     if isinstance(data, (list, tuple)):
-        items = [legible(value) for value in data]
+        items = [legible(value, instead) for value in data]
         return [value for value, _ in items], any(lost for _, lost in items)
     return data, False
 
 
-def encrypt(pdf: bytes, password: str) -> bytes:
-    """``pdf`` with AES-256 (R6): it opens with ``password`` only, and stays readable for screen readers.
+def encrypt(pdf: bytes, password: str, attached: dict[str, bytes] | None = None) -> bytes:
+    """``pdf`` with AES-256 (R6): it opens with ``password`` only, and stays readable for screen readers. ``attached``: text files by
+    name, which lie inside it and open with it.
 
     The password is printable ASCII of at least 12 characters, told by another route. Differs at each call: render once, store.
     """
@@ -70,6 +75,8 @@ def encrypt(pdf: bytes, password: str) -> bytes:
         raise BadInput(f"the password of a PDF needs at least {SHORTEST_PASSWORD} plain characters (no accents, no line breaks)")
     made = io.BytesIO()
     with pikepdf.open(io.BytesIO(pdf)) as opened:
+        for name, content in (attached or {}).items():
+            opened.attachments[name] = pikepdf.AttachedFileSpec(opened, content, filename=name, mime_type="text/plain")
         rights = pikepdf.Permissions(accessibility=True, extract=True)
         opened.save(made, encryption=pikepdf.Encryption(user=password, owner=secrets.token_urlsafe(32), R=6, allow=rights))
     return made.getvalue()

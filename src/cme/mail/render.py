@@ -60,7 +60,7 @@ def letter(name: str, language: str = "en", **fields: Any) -> Letter:
 
 
 def notification_letter(notification: Notification) -> Letter:
-    """The letter to the local authority for a notification of either kind."""
+    """The letter that carries a notification of any kind in full."""
     return letter(f"la_{notification.kind}", notification=notification, school=notification.school.name)
 
 
@@ -69,7 +69,7 @@ def _letters() -> ImmutableSandboxedEnvironment:
     environment = ImmutableSandboxedEnvironment(
         loader=PackageLoader("cme.mail", "letters"), undefined=StrictUndefined, autoescape=False, trim_blocks=True,
         lstrip_blocks=True, keep_trailing_newline=True, finalize=_only_text)
-    environment.filters.update(beside=_beside, held=_held, said=said, dash=_dash, cell=_cell, heading=_heading)
+    environment.filters.update(beside=_beside, held=_held, said=said, dash=_dash, cell=_cell, heading=_heading, paragraph=_paragraph)
     return environment
 
 
@@ -96,6 +96,13 @@ def _beside(value: Any, label: str, margin: int = MARGIN) -> _Laid:
 def _held(value: str | None, label: str) -> _Laid:
     """The same with a wide margin, for a form's fields: what is not held is said in words."""
     return _beside(said(value), label, WIDE_MARGIN)
+
+
+def _paragraph(value: Any) -> _Laid:
+    """A sentence or more, from the left edge."""
+    if not str(value).strip():
+        raise _Empty
+    return _Laid(_wrapped(str(value), "", ""))
 
 
 def _dash(value: Any) -> _Laid:
