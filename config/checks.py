@@ -1,12 +1,15 @@
 """Checks that reach over one value: each gives sentences "file: key: what is wrong; what to do"."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from datetime import date, timedelta
 from itertools import pairwise
 
-from cme.config.shapes import AuthorityFile, CodesFile, NumberShape, SchoolFile, StatutoryFile, Value, YearShape
+from cme.config.authority_shapes import AuthorityFile, MessageShape
+from cme.config.shapes import CodesFile, NumberShape, SchoolFile, StatutoryFile, Value, YearShape
 from cme.rules.identifiers import BadIdentifier, laestab, urn
 from cme.rules.marks import MISSING, Category
+from cme.rules.message_fields import FIELDS, TOGETHER
+from cme.rules.messages import DAY_ONE_REPORT, MESSAGES
 
 # the numbers without which the rules cannot run, by the file that must hold them
 STATUTORY = ("continuous_absence", "persistent_absence", "severe_absence", "sickness_return", "unresolved_n", "ten_sessions",
@@ -196,6 +199,9 @@ def school(held: SchoolFile, statutory: StatutoryFile | None) -> Iterator[str]:
     for word in held.second_person_for.value:
         if word not in SECOND_PERSON:
             yield f"school.yaml: second_person_for: {word!r} is no decision; use some of {', '.join(SECOND_PERSON)}, or none"
+    for referring in held.referring_schools:
+        if not _address(referring.mailbox):
+            yield f"school.yaml: referring_schools, {referring.name}: {referring.mailbox!r} is not one e-mail address; correct it"
     if not held.day_one_flags.value:
         yield "school.yaml: day_one_flags: no flag is given, so no vulnerable child would reach the DSL on day one; list them"
 
@@ -204,13 +210,30 @@ def _minutes(clock: str) -> int:
     return int(clock[:2]) * 60 + int(clock[3:])
 
 
-def authority(pack: AuthorityFile, key: str | None, shown: str) -> Iterator[str]:
-    """The pack's own key, number, mailbox and list of fields."""
+def authority(pack: AuthorityFile, key: str | None, shown: str, forms: Collection[str]) -> Iterator[str]:
+    """The pack's own key, number and mailbox, and what it wants of each message. ``forms``: the Word forms that there are."""
     if pack.key != key:
         yield f"{shown}: key: it is {pack.key!r}; it must be the file's name"
     if not (pack.la_code.isascii() and pack.la_code.isdigit() and len(pack.la_code) == 3):
         yield f"{shown}: la_code: {pack.la_code!r} is not three digits; correct it"
-    if pack.mailbox.value.count("@") != 1 or not all(pack.mailbox.value.split("@")) or " " in pack.mailbox.value:
+    if not _address(pack.mailbox.value):
         yield f"{shown}: mailbox: {pack.mailbox.value!r} is not one e-mail address; correct it"
-    if len(set(pack.required_fields)) < len(pack.required_fields):
-        yield f"{shown}: required_fields: a field is listed twice; remove one"
+    for name in MESSAGES:
+        wanted: MessageShape = getattr(pack.messages, name)
+        place = f"{shown}: messages, {name}"
+        if wanted.mailbox is not None and not _address(wanted.mailbox):
+            yield f"{place}: mailbox: {wanted.mailbox!r} is not one e-mail address; correct it"
+        if len(set(wanted.required_fields)) < len(wanted.required_fields):
+            yield f"{place}: required_fields: a field is listed twice; remove one"
+        if absent := [field for field in wanted.required_fields if field not in FIELDS and field not in TOGETHER]:
+            yield f"{place}: required_fields: {', '.join(absent)} is no field of a message; docs/messages.md lists them"
+        if wanted.channel == "telephone" and name != DAY_ONE_REPORT:
+            yield f"{place}: channel: only a day-one report may be by telephone alone; set mail"
+        if wanted.word_form and wanted.protection == "pdf_password":
+            yield f"{place}: word_form: a Word form cannot be protected; leave it out, or set protection: tls"
+        if wanted.word_form and wanted.word_form not in forms:
+            yield f"{place}: word_form: there is no file {wanted.word_form!r} in authorities/forms; add it or leave word_form out"
+
+
+def _address(text: str) -> bool:
+    return text.count("@") == 1 and all(text.split("@")) and " " not in text

@@ -10,15 +10,16 @@ from pathlib import Path
 
 from cme.config import checks
 from cme.config.reading import read
-from cme.config.shapes import AuthorityFile, Backed, CodesFile, SchoolFile, Shape, StatutoryFile
+from cme.config.authority_shapes import AuthorityFile
+from cme.config.shapes import Backed, CodesFile, SchoolFile, Shape, StatutoryFile
 from cme.config.values import (
-    Authority, School, SessionTimes, authority_of, bank_holidays, calendar_of, code_table_of, numbers_of, school_of)
+    Authority, Practice, School, SessionTimes, authority_of, bank_holidays, calendar_of, code_table_of, numbers_of, school_of)
 from cme.errors import BadInput
 from cme.rules.book import Number, RuleBook
 from cme.rules.marks import CodeTable
 from cme.rules.school_days import SchoolCalendar
 
-__all__ = ["FOLDER", "Authority", "ConfigFaults", "Policies", "School", "SessionTimes", "load"]
+__all__ = ["FOLDER", "Authority", "ConfigFaults", "Policies", "Practice", "School", "SessionTimes", "load"]
 FOLDER = Path(__file__).parent
 _CALENDAR_NOTICE = 60     # days before the calendar ends from which a new one is asked for
 
@@ -88,7 +89,7 @@ def load(folder: Path | None = None, authority: str | None = None) -> Policies:
         faults.extend(checks.calendar(school, bank_holidays(school)))
         faults.extend(checks.school(school, statutory))
     if pack:
-        faults.extend(checks.authority(pack, key, shown))
+        faults.extend(checks.authority(pack, key, shown, _forms(folder)))
     if faults or not (codes and statutory and school and pack):
         raise ConfigFaults(faults)
     files: tuple[tuple[str, Shape], ...] = (
@@ -103,6 +104,11 @@ def load(folder: Path | None = None, authority: str | None = None) -> Policies:
         school_numbers={name: numbers_of(name, shape) for name, shape in school.numbers.items()},
         meanings={name: shape.meaning for name, shape in (*statutory.numbers.items(), *school.numbers.items())},
         waiting=tuple(sentence for file, shape in files for sentence in _unconfirmed(file, shape)))
+
+
+def _forms(folder: Path) -> list[str]:
+    """The names of the Word forms of authorities."""
+    return [path.name for path in (folder / "authorities" / "forms").glob("*.docx")]
 
 
 def _unconfirmed(file: str, shape: Shape, place: str = "") -> Iterator[str]:

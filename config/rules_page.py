@@ -132,11 +132,11 @@ def _authorities() -> Iterator[str]:
     for key in AUTHORITIES:
         a = load(authority=key).authority
         kind = "continuous or cumulative" if "cumulative_absence" in a.attendance_return_rules else "continuous"
-        protection = "TLS" if a.protection == "tls" else "PDF with password"
+        protection = "; ".join(sorted({"TLS" if each.protection == "tls" else "PDF with password" for each in a.messages.values()}))
         whereabouts = "required" if a.whereabouts_unknown else "not required"
         yield (f"| {a.name} | {a.attendance_return.value} {a.attendance_return.unit}, {kind} | "
                f"{a.cme_referral.value} {a.cme_referral.unit} | {whereabouts} | "
-               f"{'; '.join((*a.forms, a.form_name))} | {protection} | {a.acknowledgement_school_days} school days |")
+               f"{'; '.join(dict.fromkeys((*a.forms, *(each.form for each in a.messages.values()))))} | {protection} | {a.acknowledgement_school_days} school days |")
 
 
 if __name__ == "__main__":

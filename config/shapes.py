@@ -83,12 +83,20 @@ class Text(Backed):
     value: StrictStr
 
 
+class CodesValue(Backed):
+    value: tuple[Code, ...] = Field(min_length=1)
+
+
 class DayValue(Backed):
     value: Day
 
 
-class Protection(Backed):
-    value: Literal["tls", "pdf_password"]
+class ReferringSchoolShape(Backed):
+    """A school that sends children here and keeps them on its roll."""
+
+    name: StrictStr
+    mailbox: StrictStr
+    telephone: StrictStr
 
 
 class Value(Backed):
@@ -210,36 +218,7 @@ class SchoolFile(Shape):
     feed: FeedShape
     procedure_review_date: DayValue
     local_codes: tuple[LocalCodeShape, ...] = ()
+    referring_schools: tuple[ReferringSchoolShape, ...] = ()
+    told_to_referring_school: CodesValue
     numbers: dict[StrictStr, NumberShape]
     calendar: dict[StrictStr, YearShape] = Field(min_length=1)
-
-
-class ReturnShape(Shape):
-    number: Value
-    counting: Literal["continuous", "continuous or cumulative"]
-    forms: tuple[StrictStr, ...] = Field(min_length=1)
-
-
-class ReferralShape(Shape):
-    number: Value
-    whereabouts_unknown: StrictBool
-
-
-class AuthorityFile(Shape):
-    name: StrictStr
-    key: StrictStr
-    la_code: StrictStr
-    attendance_return: ReturnShape
-    sickness_return: Value
-    cme_referral: ReferralShape
-    mailbox: Text
-    telephone: Text
-    childrens_services: Text
-    childrens_services_out_of_hours: Text
-    police_emergency: Text
-    police: Text
-    form_name: Text
-    required_fields: tuple[StrictStr, ...] = Field(min_length=1)
-    protection: Protection
-    acknowledgement_school_days: Days
-    notes: tuple[StrictStr, ...] = ()

@@ -5,10 +5,12 @@ from datetime import date
 
 import holidays
 
-from cme.config.shapes import AuthorityFile, CodesFile, NumberShape, SchoolFile, Value, YearShape
+from cme.config.authority_shapes import AuthorityFile, MessageShape
+from cme.config.shapes import CodesFile, NumberShape, SchoolFile, Value, YearShape
 from cme.rules.book import Number
 from cme.rules.identifiers import laestab, urn
 from cme.rules.marks import AttendanceCode, Category, CodeTable, LocalCode
+from cme.rules.messages import MESSAGES
 from cme.rules.school_days import SchoolCalendar, Term
 
 
@@ -29,6 +31,28 @@ class Feed:
     silent: int                              # minutes beyond a reading's own pace without one, while registers are due
     due_at_once: int                         # so many registers due and not one taken is a fault of the source
     loss_percent: int                        # more of a day's marks gone at once is not believed
+
+
+@dataclass(frozen=True)
+class ReferringSchool:
+    """A school that sends children here and keeps them on its roll: whom to tell of an absence, and where to ring."""
+
+    name: str
+    mailbox: str
+    telephone: str
+
+
+@dataclass(frozen=True)
+class Practice:
+    """What an authority wants of one message: its form's name, "mail" or "telephone", the mailbox, "tls" or "pdf_password", the file of
+    its Word form (empty: none), the fields it asks for."""
+
+    form: str
+    channel: str
+    mailbox: str
+    protection: str
+    word_form: str
+    required_fields: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -58,6 +82,13 @@ class School:
     pull_window_days: int
     feed: Feed
     procedure_review_date: date
+    referring_schools: tuple[ReferringSchool, ...]
+    told_to_referring_school: frozenset[str]     # codes of an absence that a referring school hears of in the same session
+
+    def referring_school(self, name: str) -> ReferringSchool | None:
+        """The referring school of that name, however it is spaced and capitalised; None where the school has not named it."""
+        wanted = " ".join(name.casefold().split())
+        return next((each for each in self.referring_schools if " ".join(each.name.casefold().split()) == wanted), None)
 
     def procedure_overdue(self, today: date) -> str:
         """One sentence when the written procedure's own review date has passed, else nothing."""
@@ -86,11 +117,14 @@ class Authority:
     childrens_services_out_of_hours: str
     police_emergency: str
     police: str
-    form_name: str
-    required_fields: tuple[str, ...]
-    protection: str                          # "tls" or "pdf_password"
+    messages: dict[str, Practice]            # by the keys of rules.messages.MESSAGES
     acknowledgement_school_days: int
     notes: tuple[str, ...]
+
+    @property
+    def mailboxes(self) -> frozenset[str]:
+        """Every address of the authority to which a message about a child may go."""
+        return frozenset({self.mailbox, *(each.mailbox for each in self.messages.values())})
 
 
 def bank_holidays(school: SchoolFile) -> frozenset[date]:
@@ -143,7 +177,13 @@ def school_of(s: SchoolFile) -> School:
         follow_up_school_days=s.follow_up_school_days.value, ack_due_school_days=s.ack_due_school_days.value,
         absent_again_days=s.absent_again_days.value, pull_window_days=s.pull_window_days.value,
         feed=Feed(s.feed.polled_every.value, s.feed.silent.value, s.feed.due_at_once.value, s.feed.loss.value),
-        procedure_review_date=s.procedure_review_date.value)
+        procedure_review_date=s.procedure_review_date.value,
+        referring_schools=tuple(ReferringSchool(r.name, r.mailbox, r.telephone) for r in s.referring_schools),
+        told_to_referring_school=frozenset(s.told_to_referring_school.value))
+
+
+def _practice(m: MessageShape, mailbox: str) -> Practice:
+    return Practice(m.form, m.channel, m.mailbox or mailbox, m.protection, m.word_form or "", m.required_fields)
 
 
 def authority_of(a: AuthorityFile) -> Authority:
@@ -156,5 +196,5 @@ def authority_of(a: AuthorityFile) -> Authority:
         cme_referral=number_of("referral_days", a.cme_referral.number), whereabouts_unknown=a.cme_referral.whereabouts_unknown,
         mailbox=a.mailbox.value, telephone=a.telephone.value, childrens_services=a.childrens_services.value,
         childrens_services_out_of_hours=a.childrens_services_out_of_hours.value, police_emergency=a.police_emergency.value, police=a.police.value,
-        form_name=a.form_name.value, required_fields=a.required_fields, protection=a.protection.value,
+        messages={key: _practice(getattr(a.messages, key), a.mailbox.value) for key in MESSAGES},
         acknowledgement_school_days=a.acknowledgement_school_days.value, notes=a.notes)

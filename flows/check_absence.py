@@ -6,7 +6,7 @@ from prefect import flow, get_run_logger
 
 from cme import clock
 from cme.flows.names import by_day
-from cme.tasks import bell, detect, oversee, pull, timetable
+from cme.tasks import bell, detect, messages, oversee, pull, timetable
 
 
 @flow(name="check-absence", flow_run_name=by_day("check-absence"), persist_result=False)
@@ -21,4 +21,6 @@ def check_absence(day: date | None = None) -> list[str]:
     opened = detect.judge_absence(day)
     for case in oversee.uncontacted_cases():
         bell.start_contact(case)
+    if messages.propose_sickness_returns(day):
+        bell.start_missing_bells()
     return opened

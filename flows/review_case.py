@@ -6,7 +6,7 @@ from cme.flows.names import by_case
 from cme.flows.notify_authority import notify_authority
 from cme.flows.question import ask
 from cme.records.reviews import SAFEGUARDING
-from cme.tasks import bell, oversee
+from cme.tasks import bell, messages, notify, oversee
 
 
 @flow(name="review-case", flow_run_name=by_case("review"), persist_result=False)
@@ -16,6 +16,8 @@ def review_case(case: str) -> None:
     oversee.publish_history(case)
     ask(case, SAFEGUARDING)
     bell.start_missing_bells()
+    if messages.prepare_day_one_reports():
+        notify.send_mail()
     if case in oversee.cases_to_notify():
         notify_authority(case)
     oversee.publish_history(case)

@@ -5,7 +5,7 @@ from prefect.client.schemas.objects import State
 
 from cme import clock
 from cme.flows.names import by_minute
-from cme.tasks import bell, day_one, detect, notify, oversee, pull, timetable
+from cme.tasks import bell, day_one, detect, messages, notify, oversee, pull, timetable
 
 
 @flow(name="watch-registers", flow_run_name=by_minute("watch-registers"), persist_result=False)
@@ -19,12 +19,15 @@ def watch_registers() -> str:
         return "no school at this time"
     counts = pull.pull_registers(clock.today())
     day_one_now = [raise_day_one()]
+    home_schools = messages.tell_home_schools(return_state=True)
     if detect.find_overdue_registers(moment):
         pull.pull_registers(clock.today())      # read again: it may have been marked meanwhile
         day_one_now.append(raise_day_one())
     if detect.report_overdue_registers(moment):
         notify.send_mail()
-    for state in day_one_now:
+    if not home_schools.is_completed() or home_schools.result():
+        notify.send_mail()                      # in the same session: not with the next sweep
+    for state in (*day_one_now, home_schools):
         state.result()                          # a fault there held up no register, and is seen in this run
     return counts
 

@@ -13,7 +13,7 @@ def test_the_shipped_files_load_for_three_authorities_of_different_shape() -> No
     assert hertfordshire.attendance_return_rules == ("continuous_absence", "cumulative_absence")
     assert hertfordshire.forms == ("10-day absence: first form", "10-day absence: follow-up form")
     assert (herefordshire.cme_referral.value, herefordshire.attendance_return_rules) == (10, ("continuous_absence",))
-    assert {a.protection for a in (birmingham, hertfordshire, herefordshire)} == {"tls", "pdf_password"}
+    assert {a.messages["cme_referral"].protection for a in (birmingham, hertfordshire, herefordshire)} == {"tls", "pdf_password"}
     assert all(a.mailbox.endswith(".example") for a in (birmingham, hertfordshire, herefordshire))
 
 

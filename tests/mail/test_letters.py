@@ -10,6 +10,7 @@ from sample_notification import NOTHING_KNOWN, SCHOOL, sample
 from cme.errors import BadInput
 from cme.mail.notification import FIELDS, NOT_HELD, SECTIONS
 from cme.mail.render import WIDE_MARGIN, letter, notification_letter
+from cme.rules.messages import MESSAGES
 
 LETTERS = sorted(path.name for path in (files("cme.mail") / "letters").iterdir() if path.name.endswith(".txt"))
 REVIEW = {"reference": "CME-2026-0012", "due": "Tuesday 24 November 2026, 15:00", "code": "482913",
@@ -19,6 +20,9 @@ REVIEW = {"reference": "CME-2026-0012", "due": "Tuesday 24 November 2026, 15:00"
           "valid_until": "Thursday 26 November 2026, 09:30", "sign_in": "password"}
 REGISTER = {"group": "9B", "date": "Monday 23 November 2026", "session": "AM", "start": "08:50", "due": "09:00",
             "school": "Larkspur"}
+HOME = {"reference": "HOME-3FA9C2B1", "child": "Zo\u00eb Testington", "year": "10", "upn": "X330199900001", "date": "Monday 23 November 2026",
+        "session": "morning", "code": "N", "meaning": "reason not yet established", "telephone": "0121 496 0123", "school": "Larkspur"}
+OF_A_CHILD = {*(f"la_{kind}" for kind in MESSAGES), "home_school_absence", "home_school_correction"}       # these alone name one
 FILLED: dict[str, dict[str, Any]] = {
     "parent_contact": {"school": "Larkspur Bridge School", "telephone": "0121 496 0123"},
     "register_overdue_teacher": REGISTER, "register_overdue_officer": REGISTER,
@@ -31,13 +35,15 @@ FILLED: dict[str, dict[str, Any]] = {
                       "command": 'cme reports 3 --by YOUR-ROLE --reason "..."'},
     "alarms": {"number": 2, "lines": ["The people file cannot be read (school)"], "school": "Larkspur Bridge School"},
     "alarm": {"reference": "CME-2026-0012", "sentence": "A question is past its due time.", "school": "Larkspur Bridge School"},
-    "la_cover": {"title": "CME referral", "reference": "CME-2026-0012", "answer_by": "Wednesday", "telephone": "0121 496 0123",
+    "la_cover": {"subject": "CME referral", "one": "referral", "reference": "CME-2026-0012", "answer_by": "Wednesday", "telephone": "0121 496 0123",
                  "referrer": "J. Example", "school": "Larkspur Bridge School"},
-    "la_cme_referral": {"notification": sample()}, "la_attendance_return": {"notification": sample("attendance_return")}}
+    "home_school_absence": HOME, "home_school_correction": HOME,
+    "home_school_ring": {**HOME, "number": "P-17", "command": "cme home-schools HOME-3FA9C2B1"},
+    **{f"la_{kind}": {"notification": sample(kind)} for kind in MESSAGES}}
 
 
 def test_every_letter_is_tried_here() -> None:
-    assert {f"{name}.en.txt" for name in FILLED} | {"_la_body.txt", "_sign_in.txt"} == set(LETTERS)
+    assert {f"{name}.en.txt" for name in FILLED} | {"_la_body.txt", "_la_head.txt", "_sign_in.txt"} == set(LETTERS)
 
 
 @pytest.mark.parametrize("name", FILLED)
@@ -50,14 +56,14 @@ def test_a_letter_has_an_ascii_subject_a_text_and_no_hole(name: str) -> None:
         assert value not in subject
 
 
-@pytest.mark.parametrize("name", sorted(set(FILLED) - {"la_cme_referral", "la_attendance_return"}))
-def test_a_letter_other_than_the_authoritys_can_hold_no_data_of_a_child(name: str) -> None:
+@pytest.mark.parametrize("name", sorted(set(FILLED) - OF_A_CHILD))
+def test_a_letter_to_anybody_but_an_authority_or_a_school_of_registration_can_hold_no_data_of_a_child(name: str) -> None:
     source = (files("cme.mail") / "letters" / f"{name}.en.txt").read_text()
     used = set(re.findall(r"\{\{\s*(\w+)", source))
     assert used <= {"reference", "link", "code", "due", "valid_until", "childrens_services", "school", "telephone", "date",
                     "group", "session", "start", "reason", "sentence", "raised_at", "title", "answer_by", "referrer", "dossier",
                     "police_emergency", "police", "childrens_services_out_of_hours", "why", "task", "owner", "command", "number", "line",
-                    "given_by", "reported_at", "given_child"}
+                    "given_by", "reported_at", "given_child", "subject", "one", "urgent"}
 
 
 @pytest.mark.parametrize("name", FILLED)
@@ -169,9 +175,10 @@ def test_free_text_cannot_forge_a_section() -> None:
 
 def test_labels_fit_their_column_and_every_field_has_its_place() -> None:
     assert max(map(len, FIELDS.values())) < WIDE_MARGIN - 1
-    placed = [name for names in SECTIONS["cme_referral"].values() for name in names]
-    assert len(placed) == len(set(placed))
-    assert set(placed) | {"reason_known"} == set(FIELDS)
+    for sections in SECTIONS.values():
+        placed = [name for names in sections.values() for name in names]
+        assert len(placed) == len(set(placed))
+    assert {name for sections in SECTIONS.values() for names in sections.values() for name in names} == set(FIELDS)
 
 
 def test_what_an_authority_requires_and_the_school_does_not_hold_is_listed() -> None:

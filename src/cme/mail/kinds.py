@@ -5,35 +5,6 @@ from cme.rules.messages import ATTENDANCE_RETURN, CME_REFERRAL, DAY_ONE_REPORT, 
 NOT_HELD = "not held by the school"
 
 TITLES = {key: message.title for key, message in MESSAGES.items()}
-FIELDS = {
-    "surname": "Surname", "forename": "Forename", "known_as": "Known as, previous names", "date_of_birth": "Date of birth",
-    "sex": "Sex", "year_group": "Year group", "upn": "Unique pupil number", "last_known_address": "Last known address",
-    "lives_with": "Normally lives with", "new_address": "New address, and how known", "siblings": "Siblings, attending or not",
-    "admitted": "On roll since", "registration": "Registration", "home_school": "School of registration",
-    "new_school": "New school, if known", "last_attended": "Last attended", "last_seen": "Last seen, and by whom",
-    "attendance": "Attendance this year", "attendance_history": "Earlier absence", "reason_known": "Cause of absence, if known",
-    "criterion": "Why referred", "circumstances": "Present circumstances", "risk_appraisal": "Risk appraisal by the DSL",
-    "childrens_services_told": "Children's services, police", "social_care": "Social care, now or before",
-    "sen_ehcp": "Special needs (SEN, EHCP)", "other_agencies": "Youth justice, agencies",
-    "traveller_or_mobile": "Traveller or mobile family", "private_fostering": "Private fostering",
-    "visitor_risk": "Risk to lone visitors",
-    "sickness": "Sickness so far", "expected_until": "Expected to last until", "confirmed_by": "Confirmed by",
-    "roll_change": "What was changed", "roll_changed_on": "Changed on", "ground": "Ground (regulation 9)", "changed_by": "Changed by",
-    "new_school_start": "Start at the new school", "concern": "The concern", "police_reference": "Police reference",
-    "other_registration": "Also registered at",
-}
-# what an authority may ask for beside the names of FIELDS
-TOGETHER = {
-    "pupil_name": "surname and forename", "school": "the school's name and telephone", "parents": "a parent's or carer's name",
-    "parent_telephones": "a parent's or carer's telephone", "contacts_telephones": "a contact's telephone",
-    "emergency_contacts": "two emergency contacts", "absence_record": "the absence record", "enquiry_log": "any enquiry",
-    "home_visits": "home visit", "letters": "letter to the last address", "decision": "the decision",
-}
-# what nobody could hold, only do: of these one says "not recorded"
-DONE = ("enquiry_log", "home_visits", "letters", "absence_record", "decision")
-# what the person who decides adds with the decision: never asked for before it
-ADDED_BY_THE_DECISION = ("decision", "risk_appraisal", "confirmed_by", "childrens_services_told", "criterion", "concern")
-
 _CHILD = ("surname", "forename", "date_of_birth", "sex", "year_group", "upn", "last_known_address", "lives_with")
 _PLACE = ("admitted", "registration", "home_school", "last_attended")
 SECTIONS: dict[str, dict[str, tuple[str, ...]]] = {
@@ -50,7 +21,7 @@ SECTIONS: dict[str, dict[str, tuple[str, ...]]] = {
     },
     SICKNESS_RETURN: {                          # full name and address; what the authority needs to know of the illness, and no more
         "The child": ("surname", "forename", "date_of_birth", "year_group", "upn", "last_known_address"),
-        "The sickness": ("registration", "home_school", "last_attended", "sickness", "expected_until", "confirmed_by"),
+        "The sickness": ("registration", "home_school", "last_attended", "sickness", "confirmed_by"),
     },
     ROLL_CHANGE_RETURN: {
         "The change": ("roll_change", "roll_changed_on", "ground", "changed_by", "other_registration"),
@@ -58,7 +29,7 @@ SECTIONS: dict[str, dict[str, tuple[str, ...]]] = {
         "Where the child goes": ("new_address", "new_school", "new_school_start"),
     },
     DAY_ONE_REPORT: {
-        "The concern": ("concern", "last_seen", "last_attended", "social_care", "other_agencies", "sen_ehcp", "police_reference"),
+        "The concern": ("concern", "last_seen", "last_attended", "social_care", "other_agencies", "sen_ehcp"),
         "The child": (*_CHILD[:2], "known_as", *_CHILD[2:], "siblings", "visitor_risk"),
     },
 }
@@ -94,9 +65,3 @@ READER = {
 }
 PASSED_ON = ("This child stands on your roll, and is taught here. The return or referral is yours to make: we send it to you as "
              "evidence, so that the authority hears of the child once. Please tell us that you have sent it.")
-
-
-def lacking(name: str) -> str:
-    """What of a required field is not there, in the words of the review: "home visit not recorded", "sex not held"."""
-    label = TOGETHER.get(name) or FIELDS[name][:1].lower() + FIELDS[name][1:]
-    return f"{label} {'not recorded' if name in DONE else 'not held'}"

@@ -9,7 +9,8 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from cme.errors import BadInput
-from cme.mail.kinds import FIELDS, NOT_HELD, OPENING, PARTS, PASSED_ON, READER, SECTIONS, TITLES, TOGETHER, lacking
+from cme.mail.kinds import NOT_HELD, OPENING, PARTS, PASSED_ON, READER, SECTIONS, TITLES
+from cme.rules.message_fields import FIELDS, TOGETHER, lacking
 from cme.rules.messages import MESSAGES
 
 __all__ = ["FIELDS", "NOT_HELD", "SECTIONS", "TITLES"]

@@ -46,7 +46,7 @@ class Case(Base):
     school: Mapped[str]
     pupil_id: Mapped[int]
     episode_start: Mapped[date]
-    origin: Mapped[str] = mapped_column(server_default="threshold")  # "threshold", "day_one" or "report": what opened it
+    origin: Mapped[str] = mapped_column(server_default="threshold")  # "threshold", "day_one", "report" or "sickness": what opened it
     state: Mapped[str]
     urgency: Mapped[str] = mapped_column(server_default="routine")   # "routine" or "day_one"; only ever raised
     opened_at: Mapped[datetime]

@@ -1,6 +1,6 @@
-"""The outbox and the alarms."""
+"""The outbox, the alarms, and what was told to whom beside them."""
 
-from datetime import datetime
+from datetime import date, datetime
 
 from sqlalchemy import CheckConstraint, Index, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
@@ -58,3 +58,47 @@ class Alarm(Base):
     cleared_at: Mapped[datetime | None]
     cleared_by: Mapped[str | None]
     cleared_reason: Mapped[str | None]
+
+
+class MessagePassword(Base):
+    """The password that opens the file of a protected message, sealed. Never in a message; a person reads it out."""
+
+    __tablename__ = "message_password"
+    __table_args__ = (UniqueConstraint("outbox_id"), Index(None, "reference"))
+    id: Mapped[int] = key()
+    outbox_id: Mapped[str]
+    reference: Mapped[str]
+    sealed: Mapped[bytes]
+    made_at: Mapped[datetime]
+
+
+class RollChange(Base):
+    """A change of the admission register that a person made and the authority was told of. Never changed."""
+
+    __tablename__ = "roll_change"
+    __table_args__ = (Index("uq_roll_change", "pupil_id", "change", "changed_on", unique=True),)
+    id: Mapped[int] = key()
+    reference: Mapped[str] = mapped_column(unique=True)          # ROLL-2026-0001
+    school: Mapped[str]
+    pupil_id: Mapped[int]
+    change: Mapped[str]                                          # "entered" or "deleted"
+    changed_on: Mapped[date]
+    ground: Mapped[str] = mapped_column(server_default="")       # of a deletion: the letter of regulation 9(1)
+    made_by: Mapped[str]
+    made_at: Mapped[datetime]
+    outbox_id: Mapped[str]
+
+
+class HomeSchoolNotice(Base):
+    """What a referring school was told of one child and session. ``code`` is the mark as it was told last."""
+
+    __tablename__ = "home_school_notice"
+    __table_args__ = (UniqueConstraint("pupil_id", "day", "session"), Index(None, "day"))
+    id: Mapped[int] = key()
+    reference: Mapped[str] = mapped_column(unique=True)          # HOME-2026-0001
+    pupil_id: Mapped[int]
+    day: Mapped[date]
+    session: Mapped[str]                                         # "AM", "PM"
+    code: Mapped[str]
+    told_at: Mapped[datetime]
+    by_mail: Mapped[bool]                                        # no: the attendance officer was asked to ring

@@ -15,7 +15,7 @@ from cme.rules.wording import halves, on, plural, unmarked
 
 NUMBER = "sickness_return"
 IN_A_ROW, TOGETHER, FORECAST = "sickness_in_a_row", "sickness_together", "sickness_forecast"
-_PROPOSED = "proposed, a person confirms"
+PROPOSED = "proposed, a person confirms"
 
 
 def sickness_in_a_row(pupil: Attendance, book: RuleBook) -> tuple[Finding, ...]:
@@ -33,7 +33,7 @@ def sickness_in_a_row(pupil: Attendance, book: RuleBook) -> tuple[Finding, ...]:
             count=len(run.days),
             threshold=number.value,
             unit=number.unit,
-            reason=f"Sickness return {_PROPOSED}: {len(run.days)} school days of illness in a row from {on(run.days[0].day)} to "
+            reason=f"Sickness return {PROPOSED}: {len(run.days)} school days of illness in a row from {on(run.days[0].day)} to "
             f"{on(run.days[-1].day)} ({plural(len(run.marks), 'session')} marked I), "
             f"{len(run.days)} >= {number.value}{unmarked(run.unmarked)}.",
             source=number.source,
@@ -59,7 +59,7 @@ def sickness_together(pupil: Attendance, book: RuleBook) -> tuple[Finding, ...]:
         return ()
     marks = tuple(m for day in pupil.this_year for m in day.sessions if m.code in number.codes)
     reason = (
-        f"Sickness return {_PROPOSED}: {halves(total)} school days of illness together "
+        f"Sickness return {PROPOSED}: {halves(total)} school days of illness together "
         f"from {on(pupil.year_start)} to {on(pupil.as_of)} "
         f"({plural(len(marks), 'session')} marked I), {halves(total)} >= {number.value}."
     )
@@ -91,7 +91,7 @@ def by_forecast(first: date, until: date, as_of: date, book: RuleBook) -> Findin
     if number is None or expected < number.value:
         return None
     reason = (
-        f"Sickness return {_PROPOSED}: an illness from {on(first)}, expected to last until {on(until)}, "
+        f"Sickness return {PROPOSED}: an illness from {on(first)}, expected to last until {on(until)}, "
         f"covers {expected} school days, "
         f"{expected} >= {number.value}."
     )

@@ -55,7 +55,8 @@ def begin_contact(office: Office, reference: str, stamp: Stamp) -> int | None:
                                   .order_by(Review.id.desc()).limit(1))
         if existing:
             return existing.id if existing.state == "open" else None
-        if CaseState(case.state) is not CaseState.PARENT_CONTACT and case.urgency != reviews.DAY_ONE:
+        beside = case.urgency == reviews.DAY_ONE or case.origin == cases.SICKNESS      # before the DSL already; contact goes on beside it
+        if CaseState(case.state) is not CaseState.PARENT_CONTACT and not beside:
             return None
         due = stamp.at + timedelta(minutes=office.policies.school.contact_answer_minutes)
         held = contacts_of(session, case.pupil_id)

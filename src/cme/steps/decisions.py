@@ -13,6 +13,7 @@ from cme.records.alarms import clear_alarm
 from cme.records.history import Stamp, record
 from cme.records.missing_reports import still_missing
 from cme.records.tables import Action, Case, Decision, Review
+from cme.rules import messages
 from cme.rules.cases import CaseState
 from cme.rules.reasons import REASONS
 from cme.steps import confirm, day_one, urgent
@@ -21,11 +22,12 @@ from cme.steps.office import Office
 
 REFER = "CME referral to the authority: whereabouts unknown"
 ATTENDANCE_RETURN = "10-day attendance return to the authority"
+SICKNESS_RETURN = "15-day sickness return to the authority: I confirm the forecast"
 NO_REFERRAL = "No referral now: follow up on the school's date"
 KEEP_ENQUIRING = "Keep enquiring, and ask me again next school day"
 ACTIONS_ONLY = "Take the chosen actions, and ask me again later"
 CLOSE = "Close: the child is safe and back in education"
-OUTCOMES = (REFER, ATTENDANCE_RETURN, NO_REFERRAL, KEEP_ENQUIRING, ACTIONS_ONLY, CLOSE)
+OUTCOMES = (REFER, ATTENDANCE_RETURN, SICKNESS_RETURN, NO_REFERRAL, KEEP_ENQUIRING, ACTIONS_ONLY, CLOSE)
 
 # what the school calls them in second_person_for
 SECOND_PERSON = {NO_REFERRAL: "no referral", CLOSE: "close"}
@@ -39,7 +41,7 @@ ACTIONS = (HOME_VISIT, SOCIAL_WORKER, "Liaison with parents or carers", "Communi
 YES, NO, UNKNOWN = "Yes", "No", "Unknown"
 ANSWERS = (YES, NO, UNKNOWN)
 
-NOTIFICATION_KIND = {REFER: "cme_referral", ATTENDANCE_RETURN: "attendance_return"}
+NOTIFICATION_KIND = {REFER: messages.CME_REFERRAL, ATTENDANCE_RETURN: messages.ATTENDANCE_RETURN, SICKNESS_RETURN: messages.SICKNESS_RETURN}
 RESULTS = ("done", "no entry", "not possible")
 BLOCKED_VISIT = "Police welfare check, or children's services: nobody opened at a home visit"
 

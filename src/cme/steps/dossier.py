@@ -15,11 +15,14 @@ from cme.records.missing_reports import reports_of, shown
 from cme.config.settings import TITLES
 from cme.records.registers import current_marks
 from cme.records.tables import Action, Case, Confirmation, Contact, ContactAttempt, Decision, Finding, Flag, Pupil
+from cme.steps.completeness import HOME_VISIT, completeness
 from cme.steps.office import Office
 
-HOME_VISIT = "Home visit"
+__all__ = ["HOME_VISIT", "RULES", "dossier_of", "last_attended", "missing_enquiries", "opaque_summary"]
 RULES = {"continuous_absence": "Continuous absence without permission", "cumulative_absence": "Cumulative absence without permission",
-         "vulnerable_absence": "Unexplained absence of a child with a safeguarding flag"}
+         "vulnerable_absence": "Unexplained absence of a child with a safeguarding flag",
+         "sickness_in_a_row": "Sickness in a row", "sickness_together": "Sickness, all days of the year together",
+         "sickness_forecast": "Sickness expected by the school"}
 
 
 def dossier_of(session: Session, office: Office, case: Case) -> dict[str, Any]:
@@ -33,7 +36,7 @@ def dossier_of(session: Session, office: Office, case: Case) -> dict[str, Any]:
     flags = session.scalars(select(Flag.flag).where(Flag.pupil_id == pupil.id, Flag.valid_to.is_(None)).order_by(Flag.flag)).all()
     decided = session.execute(select(Decision, Confirmation).outerjoin(Confirmation, Confirmation.decision_id == Decision.id)
                               .where(Decision.case_id == case.id).order_by(Decision.id)).all()
-    return {
+    dossier = {
         "reference": case.reference,
         "urgency": case.urgency,
         "pupil": {
@@ -42,7 +45,7 @@ def dossier_of(session: Session, office: Office, case: Case) -> dict[str, Any]:
             "admitted": _day(pupil.admitted), "registration": pupil.registration, "home_school": pupil.home_school,
             "id_in_school_system": pupil.mis_id},
         "flags": list(flags),
-        "last_attended": _day(last_attended(session, office, case)),
+        "last_attended": _day(last_attended(session, office, case.pupil_id)),
         "contacts": [{"id": c.id, "priority": c.priority, "name": c.name, "relationship": c.relationship, "email": c.email,
                       "telephone": c.telephone, "do_not_contact": c.do_not_contact} for c in contacts],
         "findings": [{"rule": f.rule, "rule_version": f.rule_version, "reached_on": _day(f.reached_on), "count": f.count,
@@ -51,7 +54,8 @@ def dossier_of(session: Session, office: Office, case: Case) -> dict[str, Any]:
         "attempts": [{"at": a.attempted_at.isoformat(), "contact": a.contact_id, "channel": a.channel, "outcome": a.outcome, "note": a.note,
                       "recorded_by": a.recorded_by} for a in attempts],
         "actions": [{"id": a.id, "kind": a.kind, "owner": a.owner, "due": a.due_at.isoformat(), "outcome": a.outcome,
-                     "result": a.result, "evidence": a.evidence} for a in actions],
+                     "result": a.result, "evidence": a.evidence, "done": a.done_at.isoformat() if a.done_at else "",
+                     "done_by": a.done_by or ""} for a in actions],
         "decisions": [{"outcome": d.outcome, "by": d.decided_by, "name": d.decided_by_name, "at": d.decided_at.isoformat(), "reason": d.reason,
                        "appraisal": d.appraisal, "agencies": d.agencies, "actions": d.actions, "needs_confirmation": d.needs_confirmation,
                        "confirmed": c.confirmed if c else None, "confirmed_by": c.decided_by if c else None,
@@ -59,13 +63,14 @@ def dossier_of(session: Session, office: Office, case: Case) -> dict[str, Any]:
         "reports": [shown(report) for report in reports_of(session, case.id)],
         "missing": missing_enquiries(contacts, attempts, actions),
     }
+    return {**dossier, "messages": completeness(office, dossier)}
 
 
-def last_attended(session: Session, office: Office, case: Case) -> date | None:
+def last_attended(session: Session, office: Office, pupil_id: int) -> date | None:
     """The last day on which a register shows the child attended (present or at approved education), or None."""
     today = clock.today()
     start = office.policies.calendar.school_year_start(today).replace(year=today.year - 1)
-    marks = current_marks(session, office.school, start, today, pupils=[case.pupil_id]).get(case.pupil_id, ())
+    marks = current_marks(session, office.school, start, today, pupils=[pupil_id]).get(pupil_id, ())
     codes = office.policies.codes
     return max((m.day for m in marks if codes.category(m.code, m.day).attended), default=None)
 
@@ -96,6 +101,11 @@ def opaque_summary(dossier: dict[str, Any]) -> str:
                      f"{'the attendance officer has recorded what was established' if report['established'] else 'nothing established yet'}.")
     waiting = [d for d in dossier["decisions"] if d["needs_confirmation"] and d["confirmed"] is None]
     lines += [f"- Waits for a second person: **{d['outcome']}**, decided by the {TITLES.get(d['by'], 'deputy')}." for d in waiting]
+    for message in dossier.get("messages", []):
+        to = "the child's school of registration, which makes it" if message["passed_on"] else message["asked_by"]
+        lines.append(f"- {message['name']} to {to}: would lack {'; '.join(message['lacks']) or 'nothing that is asked for'}.")
+    if dossier.get("messages"):
+        lines.append("- What a message lacks is said in it, and holds nothing back.")
     if dossier["missing"]:
         lines.append(f"- Not on record yet: {', '.join(dossier['missing'])}.")
     return "\n".join(lines)

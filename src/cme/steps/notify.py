@@ -5,17 +5,18 @@ from sqlalchemy.orm import Session
 
 from cme.config.settings import require_role
 from cme.errors import BadInput
-from cme.mail.message import compose, message_id_for
-from cme.mail.notification import Notification
-from cme.mail.pdf import UncoveredText, notification_pdf
-from cme.mail.render import notification_letter
 from cme.records import cases, outbox
-from cme.records.history import Stamp, record
-from cme.records.tables import Case, Decision, Outbox
+from cme.records.actions import set_task
+from cme.records.history import Stamp
+from cme.records.tables import Case, Decision, Outbox, Pupil
 from cme.rules.cases import CaseState
+from cme.rules.messages import HERE, who_sends
 from cme.steps.decisions import NOTIFICATION_KIND
 from cme.steps.notification_of import notification_of
 from cme.steps.office import Office
+from cme.steps.outgoing import queue_message
+
+ONE_REFERRER = "Agree with the child's school of registration who refers, and record that it has"
 
 
 def _decision(session: Session, case: Case) -> Decision | None:
@@ -43,28 +44,26 @@ def prepare(office: Office, reference: str, stamp: Stamp) -> str | None:
         if existing:
             return existing
         kind = NOTIFICATION_KIND[decision.outcome]
-        notification = notification_of(session, office, case, kind, decision, stamp.at)
-        text = notification_letter(notification)
-        row_id = outbox.new_row_id()
-        message_id = message_id_for(row_id, office.settings.mail_sender.partition("@")[2])
-        attachments, uncovered = _pdf(notification, case.reference, stamp)
-        wire = compose(office.settings.mail_sender, office.settings.mail_sender_name or office.policies.school.name,
-                       office.policies.authority.mailbox, text.subject, text.text, message_id, stamp.at,
-                       attachments=attachments, reply_to=office.person("dsl").email)
-        missing = notification.missing_fields(office.policies.authority.required_fields)
-        record(session, case.reference, "notification.rendered", stamp, f"{kind.replace('_', ' ')} rendered once", {
-            "kind": kind, "outbox": row_id, "decision_review": decision.review_id, "not_held": missing, "without_pdf": uncovered, "shown": decision.shown_hash})
-        return outbox.queue(session, sealer=office.sealer, dedupe_key=key, kind=f"la_{kind}", subject_of=case.reference,
-                            recipient=office.policies.authority.mailbox, mail_subject=text.subject, message_id=message_id, wire=wire,
-                            row_id=row_id, stamp=stamp, keep_body=True)
+        to, data = _recipient(office, session, case, kind, stamp)
+        notification = notification_of(session, office, case, kind, decision, stamp.at, passed_on="passed_on" in data)
+        return queue_message(office, session, notification, to=to, dedupe_key=key, kind=f"la_{kind}", stamp=stamp,
+                             data={"decision_review": decision.review_id, "shown": decision.shown_hash, **data})
 
 
-def _pdf(notification: Notification, reference: str, stamp: Stamp) -> tuple[tuple[tuple[str, str, bytes], ...], str]:
-    """The notification as an attachment, and why there is none: a name that no font of ours can print never stops a referral."""
-    try:
-        return ((f"{reference}.pdf", "application/pdf", notification_pdf(notification, stamp.at)),), ""
-    except UncoveredText as error:
-        return (), str(error)
+def _recipient(office: Office, session: Session, case: Case, kind: str, stamp: Stamp) -> tuple[str, dict[str, str]]:
+    """To whom a message goes: the authority, or, about a child on another school's roll, that school, which makes the return.
+
+    Where the other school cannot be written to, the authority hears of the child from us: two copies are better than none. In both
+    cases a person is asked to agree with that school who refers.
+    """
+    authority, pupil = office.policies.authority.messages[kind].mailbox, session.get_one(Pupil, case.pupil_id)
+    if who_sends(kind, pupil.registration) == HERE:
+        return authority, {}
+    set_task(session, case, ONE_REFERRER, owner="dsl", due=office.routine_due(stamp.at), stamp=stamp, task_key=f"one-referrer:{case.reference}:{kind}")
+    school = office.policies.school.referring_school(pupil.home_school)
+    if school is None:
+        return authority, {"not_passed_on": "the school of registration has no mailbox in school.yaml, referring_schools"}
+    return school.mailbox, {"passed_on": "to the school of registration"}
 
 
 def acknowledge(office: Office, reference: str, authority_reference: str, person: str, stamp: Stamp) -> None:

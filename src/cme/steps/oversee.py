@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import psutil
-from sqlalchemy import or_, select
+from sqlalchemy import and_, or_, select
 
 from cme.records import cases, outbox, reviews
 from cme.records.alarms import clear_alarm, open_alarms, raise_alarm
@@ -14,6 +14,7 @@ from cme.records.history import Stamp
 from cme.records.tables import Case, Finding, Outbox, Review
 from cme.rules.cases import CaseState
 from cme.steps import contact
+from cme.steps.completeness import SICKNESS_RULES
 from cme.steps.escalation import escalate
 from cme.steps.notify import notification_key
 from cme.steps.office import Office
@@ -89,7 +90,9 @@ def uncontacted_cases(office: Office) -> list[str]:
     with office.transaction() as session:
         asked = select(Review.case_id).where(Review.kind == reviews.CONTACT_OUTCOME)
         # a day-one case is before the DSL already; contact goes on beside it
-        waits = or_(Case.state == CaseState.PARENT_CONTACT, Case.urgency == reviews.DAY_ONE)
+        # a case of illness is before the DSL without one, until another absence stands on it
+        other = Case.id.in_(select(Finding.case_id).where(Finding.retracted_at.is_(None), Finding.rule.not_in(SICKNESS_RULES)))
+        waits = or_(Case.state == CaseState.PARENT_CONTACT, Case.urgency == reviews.DAY_ONE, and_(Case.origin == cases.SICKNESS, other))
         # the letter says what the register shows; about a report alone the attendance officer is asked, who rings
         shown = or_(Case.origin != cases.REPORT, Case.id.in_(select(Finding.case_id).where(Finding.retracted_at.is_(None))))
         return list(session.scalars(select(Case.reference).where(waits, shown, Case.closed_at.is_(None), Case.id.not_in(asked))

@@ -38,11 +38,12 @@ def make_pack(office: Office, reference: str, stamp: Stamp, out: Path | None = N
         path = out or Path(f"{case.reference}.pdf")
         record(session, case.reference, "police_pack.made", stamp, "a police report pack was made", {
             "sha256": hashlib.sha256(pdf).hexdigest(), "bytes": len(pdf)})
-        _write(path, pdf)
+        write_privately(path, pdf)
     return path
 
 
-def _write(path: Path, content: bytes) -> None:
+def write_privately(path: Path, content: bytes) -> None:
+    """Write a file that only this user can read; raises BadInput where it cannot be written."""
     part = path.with_name(f".{path.name}.part")
     try:
         part.unlink(missing_ok=True)
@@ -50,7 +51,7 @@ def _write(path: Path, content: bytes) -> None:
             file.write(content)
         part.replace(path)
     except OSError as error:
-        raise BadInput(f"the pack cannot be written to {path.parent}: {error.strerror}; give another place with --out") from error
+        raise BadInput(f"the file cannot be written to {path.parent}: {error.strerror}; give another place with --out") from error
 
 
 def pack_of(office: Office, session: Session, case: Case, stamp: Stamp) -> PolicePack:
@@ -118,7 +119,7 @@ def _answers(session: Session, case: Case, d: dict[str, Any]) -> dict[str, list[
 def _episodes(session: Session, case: Case) -> list[str]:
     """The pupil's earlier cases: how often, from when to when, and whether the child had been reported missing."""
     rows = session.scalars(select(Case).where(Case.pupil_id == case.pupil_id, Case.id != case.id).order_by(Case.id)).all()
-    what = {"report": "reported missing", "day_one": "absent without a known reason", "threshold": "absent for many days"}
+    what = {"report": "reported missing", "day_one": "absent without a known reason", "threshold": "absent for many days", "sickness": "ill for many days"}
     on_roll = session.get_one(Pupil, case.pupil_id).first_seen
     none = [f"no earlier case on record since {clock.local(on_roll):%-d %B %Y}"]
     return [f"earlier: {what.get(row.origin, row.origin)}, from {_date(row.opened_at)} to {_date(row.closed_at) if row.closed_at else 'now'} "

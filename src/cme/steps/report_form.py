@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from cme import clock
+from cme.errors import BadInput
 
 CHILD, TIME, CODE = r"^P-[0-9]{1,9}$", r"^([01][0-9]|2[0-3]):[0-5][0-9]$", r"^[A-Za-z0-9]{2,6}$"
 TODAY, YESTERDAY, EARLIER = "Today", "Yesterday", "Earlier than yesterday"
@@ -41,6 +42,14 @@ class Reported:
 def reference_of(pupil_id: int) -> str:
     """How a child is named where names may not stand: "P-1042". The number says nothing about the child."""
     return f"P-{pupil_id}"
+
+
+def pupil_number(reference: str) -> int:
+    """The number of a reference such as "P-1042"; raises BadInput for what is none."""
+    number = re.fullmatch(r"P-?\s?(\d{1,9})", reference.strip(), re.IGNORECASE)
+    if number is None:
+        raise BadInput(f"{reference!r} is no reference of a pupil such as P-1042; `cme pupil NAME` finds it")
+    return int(number[1])
 
 
 def read(given: Any, moment: datetime) -> Reported:

@@ -36,7 +36,9 @@ WORDS = {
     "mail.sent": "message sent", "mail.delayed": "message delayed", "mail.failed": "message refused", "mail.ambiguous": "message uncertain",
     "mail.recovered": "message taken back", "mail.cancelled": "message cancelled", "alarm.raised": "alarm", "alarm.cleared": "alarm cleared",
     "alarm.called": "operations called", "action.called": "told of a task", "review.codes_ended": "codes and links ended",
-    "people.changed": "people changed",
+    "people.changed": "people changed", "password.made": "file of a message protected", "password.read": "password read out",
+    "message.drafted": "message drafted", "roll_change.reported": "roll change reported", "home_school.told": "referring school told",
+    "home_school.corrected": "referring school told of a correction",
 }
 # of these the sentence may cross into Prefect: it is made of fixed words, dates and counts, never typed by a person
 OPAQUE_WHY = {"contact.attempted", "contact.incomplete", "contact.outcome", "case.to_dsl", "case.approved", "case.followed_up", "case.closed",
