@@ -17,6 +17,7 @@ from cme.records.tables import Action, HomeSchoolNotice, Outbox
 from cme.steps import contact, home_school
 from cme.steps.detect import detect
 from cme.steps.dossier import dossier_of
+from cme.steps.roll_change import RollChangeMade, roll_change_return
 
 TANSY, BOX = "Tansy Hill Academy (invented)", "attendance@tansy-hill.example"
 GUEST = {"registration": "guest", "home_school": TANSY}
@@ -90,6 +91,12 @@ def guest_before_the_dsl(school: School, home: str) -> str:
     with school.transaction() as session:
         contact.to_dsl(school, session, cases.by_reference(session, reference), school.stamp(), "no answer")
     return reference
+
+
+def test_a_guest_stands_on_no_roll_of_ours_and_so_makes_no_roll_change_return(school: School) -> None:
+    school.write(a_pupil(**GUEST), {MONDAY: ("/", "")})
+    with pytest.raises(BadInput, match="only that school makes this return"):
+        roll_change_return(school, "P-1", RollChangeMade("entered", MONDAY), school.stamp("head"), send=True)
 
 
 def test_a_referral_of_a_child_on_anothers_roll_goes_to_that_school_alone(school: School) -> None:

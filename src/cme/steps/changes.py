@@ -8,13 +8,11 @@ Dossier = dict[str, Any]
 
 def changes(shown: Dossier, now: Dossier) -> list[str]:
     """One phrase for each difference that matters to a decision; empty where the facts are as they were shown."""
-    if "messages" not in shown:          # frozen before a dossier said what each message would lack
-        now = {key: value for key, value in now.items() if key != "messages"}
+    # what a message would lack follows from the facts below, and from what the authority asks for, which is no fact about the child
+    shown, now = ({key: value for key, value in each.items() if key != "messages"} for each in (shown, now))
     if shown == now:
         return []
     said = [phrase for tell in _TELL for phrase in tell(shown, now)]
-    if not said and shown.get("messages") != now.get("messages"):
-        return ["what the authority asks for, and the school does not hold, has changed"]
     return said or ["details of the record were corrected"]
 
 
