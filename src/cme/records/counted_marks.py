@@ -13,7 +13,7 @@ from cme.rules.numbered_marks import as_stored, how_many
 def with_marks(session: Session, schools: Sequence[str], codes: Collection[str], at_least: int, first: date, last: date) -> list[int]:
     """The pupils, by number and in order, with ``at_least`` marks of ``codes`` from ``first`` to ``last``. A mark that stands in two
     registers counts twice, which may name somebody in vain and overlooks nobody."""
-    wanted, found = [as_stored(code) for code in codes], []
+    wanted, found = sorted(as_stored(code) for code in codes), []
     for part in populations(session, schools, last, first):
         counted = np.zeros(len(part.pupils) + 1, dtype=np.uint32)
         for sheet, places in zip(part.sheets, part.places, strict=True):

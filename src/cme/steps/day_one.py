@@ -76,7 +76,7 @@ def _with_news(office: Office, stamp: Stamp) -> list[tuple[PupilRecord, _Flags]]
     today = clock.local(stamp.at).date()
     with office.transaction() as session:
         watched: dict[int, _Flags] = {}
-        days = _days(office, session, today)
+        days = days_judged(office, session, today)
         for day in days:
             for pupil, flags in flags_held(session, office.school, clock.wall(day, "00:00"), stamp.at).items():
                 if own := watched_flags(flags, office.policies.school.day_one_flags):
@@ -88,7 +88,7 @@ def _with_news(office: Office, stamp: Stamp) -> list[tuple[PupilRecord, _Flags]]
     return [(record, flags) for record, flags in found if _news(office, live.get(record.pupil_id, []), record, flags, today) != ((), ())]
 
 
-def _days(office: Office, session: Session, today: date) -> list[date]:
+def days_judged(office: Office, session: Session, today: date) -> list[date]:
     """The days judged: today, the school day before, and those since the registers were last read before today."""
     read = session.scalar(select(func.max(Pull.started_at)).where(Pull.school == office.school, Pull.started_at < clock.wall(today, "00:00")))
     first = office.policies.calendar.previous_school_day(today)

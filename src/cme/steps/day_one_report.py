@@ -40,8 +40,16 @@ def prepare_all(office: Office, stamp: Stamp) -> list[str]:
         rows = session.execute(select(Action.id, Case.reference).join(Case, Case.id == Action.case_id).where(
             Action.kind == URGENT, Action.created_at > stamp.at - _OLDEST).order_by(Action.id)).all()
         queued = set(session.scalars(select(Outbox.dedupe_key).where(Outbox.kind == f"la_{DAY_ONE_REPORT}")))
-    return [reference for number, reference in rows
-            if f"day-one-report:{number}" not in queued and _prepare(office, reference, number, stamp)]
+    done, failed = [], []
+    for number, reference in rows:
+        try:
+            if f"day-one-report:{number}" not in queued and _prepare(office, reference, number, stamp):
+                done.append(reference)
+        except Exception as error:       # one child's report never keeps another's waiting; it is seen when all were looked at
+            failed.append(error)
+    if failed:
+        raise failed[0]
+    return done
 
 
 def _prepare(office: Office, reference: str, number: int, stamp: Stamp) -> str:

@@ -23,6 +23,7 @@ from cme.records.tables import HomeSchoolNotice, Pupil
 from cme.rules.marks import MISSING, SessionMark
 from cme.rules.possible_sessions import one_mark_a_session
 from cme.steps import duty
+from cme.steps.day_one import days_judged
 from cme.steps.office import Office
 from cme.steps.report_form import reference_of
 
@@ -47,8 +48,7 @@ def watch(office: Office, stamp: Stamp) -> Told:
         pupils = list(session.scalars(select(Pupil.id).where(
             Pupil.school == office.school, Pupil.registration.in_(ELSEWHERE_ON_ROLL), or_(Pupil.left.is_(None), Pupil.left >= first)).order_by(Pupil.id)))
         marks = current_marks(session, office.school, first, today, pupils=pupils) if pupils else {}
-        known = _known(session, first)
-    recent = office.policies.calendar.previous_school_day(today)
+        known, recent = _known(session, first), days_judged(office, session, today)[0]
     for pupil_id in pupils:
         news = _news(office, list(one_mark_a_session(list(marks.get(pupil_id, ())), office.policies.codes)), known.get(pupil_id, {}), recent)
         if news:
@@ -70,7 +70,7 @@ def _known(session: Session, first: date, pupil_id: int | None = None) -> dict[i
 
 def _news(office: Office, marks: list[SessionMark], known: dict[tuple[date, str], HomeSchoolNotice],
           recent: date) -> list[SessionMark]:
-    """The marks to be told: unexplained absences of today and the school day before that were not, and changes of what was told. A mark
+    """The marks to be told: unexplained absences from ``recent`` on that were not, and changes of what was told. A mark
     not entered says nothing, and N that becomes O is still the same absence."""
     told = office.policies.school.told_to_referring_school
     news = []
