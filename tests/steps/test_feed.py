@@ -139,3 +139,5 @@ def test_the_page_of_the_sources_says_what_came_and_what_could_be_judged_and_nam
     set_clock("2026-11-23T13:00:00")
     pull(school, "9A", "9B", semantics=TimeSemantics.NONE, groups=("9A", "9B", "9E"))
     assert "- 1 unknown: not taken when last seen" in feed.page(school, clock.now())
+    set_clock("2026-11-24T08:00:00")
+    assert "Said of earlier days: 2 late, 2 overdue; 1 of the last 14 days unknown." in feed.page(school, clock.now())

@@ -15,6 +15,7 @@ from cme.records.alarms import clear_alarm, open_alarms, raise_alarm
 from cme.records.history import Stamp
 from cme.records.tables import Pull, Quarantine, RegisterVerdict
 from cme.steps.office import Office
+from cme.steps.overdue import unjudged
 from cme.steps.register_verdicts import FROZEN, Judged, Sight, judge_day, last_sight
 
 CLOSES = "17:00"        # the last reading of a day: watch-registers' own timetable
@@ -79,6 +80,7 @@ def page(office: Office, now: datetime) -> str:
         alarms = [alarm.sentence for alarm in open_alarms(session) if alarm.key.startswith(("feed:", "pull:", "loss:"))]
         before = dict(session.execute(select(RegisterVerdict.verdict, func.count()).where(
             RegisterVerdict.school == office.school, RegisterVerdict.local_date < day).group_by(RegisterVerdict.verdict)).tuples().all())
+        nobody_knows = sum(unjudged(office, session, day).values())
     unknown = Counter(j.verdict.reason for j in judged if j.verdict.verdict == "unknown")
     return "\n".join([
         "# Sources of registers", "", *(f"- **{sentence}**" for sentence in alarms), *([""] if alarms else []),
@@ -86,8 +88,8 @@ def page(office: Office, now: datetime) -> str:
         "|---|---|---|---|---|---|---|---|---|", *rows, "", f"## The {len(judged)} registers of {day:%A %-d %B %Y}", "",
         "| " + " | ".join(WORDS) + " |", "|" + "---|" * len(WORDS), "| " + " | ".join(map(str, counts(judged).values())) + " |", "",
         *(f"- {number} unknown: {reason}" for reason, number in unknown.most_common()),
-        f"Said of earlier days: {', '.join(f'{n} {word}' for word, n in sorted(before.items())) or 'nothing'}. Nobody is reminded because of "
-        "an unknown."])
+        f"Said of earlier days: {', '.join(f'{n} {word}' for word, n in sorted(before.items())) or 'nothing'}; {nobody_knows} of "
+        f"the last {office.policies.school.pull_window_days} days unknown. Nobody is reminded because of an unknown."])
 
 
 def _line(session: Session, school: str, source: str, now: datetime) -> str:

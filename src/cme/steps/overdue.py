@@ -2,7 +2,7 @@
 
 from datetime import date, datetime, timedelta
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -31,18 +31,20 @@ def report(office: Office, moment: datetime, stamp: Stamp) -> int:
     """
     today = clock.local(moment).date()
     with office.transaction() as session:
-        return sum(_freeze_day(office, session, day, moment, stamp, tell=day == today)
-                   for day in [*_unjudged_days(office, session, today), today])
+        sight = last_sight(session, office.school, today)
+        # what was not known on an earlier day may be known now
+        earlier = sorted(unjudged(office, session, today)) if sight and sight.fresh else []
+        return sum(_freeze_day(office, session, day, moment, stamp, tell=day == today) for day in [*earlier, today])
 
 
-def _unjudged_days(office: Office, session: Session, today: date) -> list[date]:
-    """The days of the pull's window before today with registers that have no verdict: what was not known then may be known now."""
+def unjudged(office: Office, session: Session, today: date) -> dict[date, int]:
+    """The days of the pull's window before today with registers of which nobody can say when they were taken, and how many."""
     e, v = ExpectedRegister, RegisterVerdict
     said = select(v.id).where(v.school == e.school, v.local_date == e.local_date, v.kind == e.kind, v.slot == e.slot,
                               v.group_key == e.group_key).exists()
     first = today - timedelta(days=office.policies.school.pull_window_days)
-    return list(session.scalars(select(e.local_date).where(e.school == office.school, e.local_date >= first, e.local_date < today,
-                                                           e.required, ~said).distinct().order_by(e.local_date)))
+    return dict(session.execute(select(e.local_date, func.count()).where(e.school == office.school, e.local_date >= first, e.local_date < today,
+                                                                         e.required, ~said).group_by(e.local_date)).tuples().all())
 
 
 def _freeze_day(office: Office, session: Session, day: date, moment: datetime, stamp: Stamp, *, tell: bool) -> int:
