@@ -12,7 +12,6 @@ from cme.tasks import bell, oversee
 def confirm_decision(case: str) -> None:
     """Wait for the second person's answer to a decision to close, or not to refer. Only the code of somebody else than who decided
     confirms it; without confirmation the case goes back to the designated safeguarding lead."""
-    oversee.publish_history(case)
     ask(case, CONFIRMATION)
     bell.start_missing_bells()
     oversee.publish_history(case)

@@ -9,7 +9,7 @@ import secrets
 from prefect import suspend_flow_run
 
 from cme.flows.forms import FORM, HEADING
-from cme.tasks import bell, notify
+from cme.tasks import bell, notify, oversee
 
 
 def ask(case: str, kind: str) -> None:
@@ -19,6 +19,7 @@ def ask(case: str, kind: str) -> None:
     if rung is None:
         return
     notify.send_mail()
+    oversee.publish_history(case)      # only now: an answer is carried out first
     warning = f"> **Your last answer was not accepted: {rung.refusal}.** Please answer again.\n\n" if rung.refusal else ""
     text = f"{warning}{bell.whom_to_ring()}\n\n{HEADING[kind].format(reference=case)}\n\n{rung.summary}\n\nTo be answered by: {rung.due}"
     # a key of its own for every asking: Prefect never asks twice under one key, and our rows are the memory; d<n> is the dossier shown

@@ -13,11 +13,10 @@ from cme.tasks import bell, messages, notify, oversee
 def review_case(case: str) -> None:
     """Wait for the DSL's decision, then carry it out. Only an answer with the DSL's one-time code decides: an empty click,
     a forced state or a wrong code asks again."""
-    oversee.publish_history(case)
     ask(case, SAFEGUARDING)
-    bell.start_missing_bells()
     if messages.prepare_day_one_reports():
         notify.send_mail()
     if case in oversee.cases_to_notify():
         notify_authority(case)
+    bell.start_missing_bells()
     oversee.publish_history(case)
