@@ -5,7 +5,7 @@ from datetime import date
 from pathlib import Path
 
 from cme.sources.files import CsvFile, CsvFolder
-from cme.sources.source import Contact, Pulled, Staff
+from cme.sources.source import Contact, Professional, Pulled, Staff
 
 REGISTER = "date,session,group,pupil_id,mark\n2026-11-23,AM,7A,1,/\n"
 
@@ -94,3 +94,22 @@ def test_a_slip_in_a_pupils_details_does_not_cost_the_mark(tmp_path: Path) -> No
 def test_a_second_and_different_row_of_a_staff_code_is_quarantined(tmp_path: Path) -> None:
     pulled = pull(tmp_path, staff="Staff code,Name,Email\nT1,P. Vex,vex@school.example\nT1,Q. Vex,\nT2,R. Vex,\n")
     assert pulled.staff == (Staff("T1", "P. Vex", "vex@school.example"), Staff("T2", "R. Vex")) and len(pulled.bad_rows) == 1
+
+
+def test_what_forbids_contact_is_read_for_each_contact_and_never_guessed(tmp_path: Path) -> None:
+    pulled = pull(tmp_path, contacts="pupil_id,name,court_order,parental_responsibility,interpreter\n1,A Marrowby,yes,no,yes\n1,B Marrowby,,,\n2,C Vex,,maybe,\n")
+    assert pulled.pupils[0].contacts == (Contact("A Marrowby", priority=1, court_order=True, no_responsibility=True, interpreter=True),
+                                         Contact("B Marrowby", priority=2))
+    assert [row.reason for row in pulled.bad_rows] == ["parental_responsibility is neither yes nor no: write yes or no"]
+
+
+def test_the_columns_of_numbered_contacts_say_the_same(tmp_path: Path) -> None:
+    pulled = pull(tmp_path, pupils="pupil_id,contact_1_name,contact_1_court_order,contact_1_parental_responsibility\n1,A Marrowby,no,yes\n")
+    assert pulled.pupils[0].contacts == (Contact("A Marrowby"),)
+
+
+def test_a_pupil_carries_the_professionals_who_hear_of_absences(tmp_path: Path) -> None:
+    first, second = pull(tmp_path, pupils="pupil_id,social_worker_email,youth_justice_name,virtual_school_email\n"
+                                          "1,sw@children.example,T. Example,\n2,,,\n").pupils
+    assert first.professionals == (Professional("social worker", email="sw@children.example"), Professional("youth justice worker", "T. Example"))
+    assert second.professionals == () and second.given is not None and "professionals" in second.given

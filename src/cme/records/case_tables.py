@@ -46,7 +46,7 @@ class Case(Base):
     school: Mapped[str]
     pupil_id: Mapped[int]
     episode_start: Mapped[date]
-    origin: Mapped[str] = mapped_column(server_default="threshold")  # "threshold", "day_one", "report" or "sickness": what opened it
+    origin: Mapped[str] = mapped_column(server_default="threshold")  # "threshold", "day_one", "report", "sickness" or "unanswered"
     state: Mapped[str]
     urgency: Mapped[str] = mapped_column(server_default="routine")   # "routine" or "day_one"; only ever raised
     opened_at: Mapped[datetime]
@@ -131,11 +131,12 @@ class ContactAttempt(Base):
     """One attempt to reach one contact, and what came of it."""
 
     __tablename__ = "contact_attempt"
-    __table_args__ = (Index(None, "case_id"),)
+    __table_args__ = (Index(None, "case_id"), Index(None, "request_id"))
     id: Mapped[int] = key()
-    case_id: Mapped[int] = mapped_column(ForeignKey("case.id"))
+    case_id: Mapped[int | None] = mapped_column(ForeignKey("case.id"))      # None: of a request without a case
+    request_id: Mapped[int | None]                               # of the unexplained absence it is about
     contact_id: Mapped[int | None]
-    channel: Mapped[str]                                         # "email", "none held"
+    channel: Mapped[str]                                         # "text", "email", "call", "visit", "none held", "held back"
     outbox_id: Mapped[str | None]
     attempted_at: Mapped[datetime]
     answer_due_at: Mapped[datetime]

@@ -1,4 +1,4 @@
-"""Contacts and flags of pupils, with validity: a change ends the old row and opens a new one."""
+"""Contacts, flags and professionals of pupils, with validity: a change ends the old row and opens a new one."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -9,10 +9,12 @@ from sqlalchemy.orm import Session
 
 from cme.records.arrays import among
 from cme.records.history import Stamp
-from cme.records.tables import Contact, Flag
+from cme.records.tables import Contact, Flag, Professional
 from cme.sources import source
 
-_CONTACT = ("priority", "name", "relationship", "email", "telephone", "language", "do_not_contact")
+_CONTACT = ("priority", "name", "relationship", "email", "telephone", "language", "do_not_contact", "court_order", "no_responsibility",
+            "interpreter")
+_PROFESSIONAL = ("role", "name", "email", "telephone")
 
 
 def keep_contacts(session: Session, pupils: Mapping[int, source.Pupil], stamp: Stamp) -> Counter[int]:
@@ -30,7 +32,14 @@ def keep_flags(session: Session, pupils: Mapping[int, source.Pupil], stamp: Stam
     return _keep(session, Flag, ("flag",), wanted, stamp)
 
 
-def _keep(session: Session, table: type[Contact] | type[Flag], columns: Sequence[str], wanted: Mapping[int, list[tuple[Any, ...]]],
+def keep_professionals(session: Session, pupils: Mapping[int, source.Pupil], stamp: Stamp) -> Counter[int]:
+    """The same of the professionals who are told of unexplained absences."""
+    wanted = {number: [(each.role, each.name, each.email, each.telephone) for each in pupil.professionals]
+              for number, pupil in pupils.items() if pupil.given is None or "professionals" in pupil.given}
+    return _keep(session, Professional, _PROFESSIONAL, wanted, stamp)
+
+
+def _keep(session: Session, table: type[Contact] | type[Flag] | type[Professional], columns: Sequence[str], wanted: Mapping[int, list[tuple[Any, ...]]],
           stamp: Stamp) -> Counter[int]:
     """The same value twice is two rows."""
     if not wanted:

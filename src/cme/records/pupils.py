@@ -17,7 +17,7 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.orm import Session
 
 from cme.records.arrays import among, columns_by, rows_of
-from cme.records.contacts import keep_contacts, keep_flags
+from cme.records.contacts import keep_contacts, keep_flags, keep_professionals
 from cme.records.history import Stamp
 from cme.records.named import Named
 from cme.records.tables import Pupil, Staff
@@ -183,6 +183,8 @@ def _keep_beside(session: Session, rolls: Mapping[str, Roll], told: Mapping[str,
     school_of = {rolls[school].ids[mis_id]: school for school, pupils in told.items() for mis_id in pupils}
     pupils = {rolls[school].ids[mis_id]: pupil for school, own in told.items() for mis_id, pupil in own.items()}
     for number, changes in keep_contacts(session, pupils, stamp).items():
+        rolls[school_of[number]].contacts_changed += changes
+    for number, changes in keep_professionals(session, pupils, stamp).items():
         rolls[school_of[number]].contacts_changed += changes
     for number, changes in keep_flags(session, pupils, stamp).items():
         rolls[school_of[number]].flags_changed += changes

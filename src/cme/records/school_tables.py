@@ -48,6 +48,9 @@ class Contact(Base):
     telephone: Mapped[str] = mapped_column(server_default="")
     language: Mapped[str] = mapped_column(server_default="en")
     do_not_contact: Mapped[bool] = mapped_column(server_default=text("false"))
+    court_order: Mapped[bool] = mapped_column(server_default=text("false"))
+    no_responsibility: Mapped[bool] = mapped_column(server_default=text("false"))     # holds no parental responsibility
+    interpreter: Mapped[bool] = mapped_column(server_default=text("false"))
     valid_from: Mapped[datetime]
     valid_to: Mapped[datetime | None]
 

@@ -8,13 +8,14 @@
 
 from cme.records.base import Base
 from cme.records.case_tables import Action, Case, CaseEvent, CaseNumber, ContactAttempt, Finding, MissingReport
+from cme.records.contact_tables import AbsenceRequest, HomeVisit, MessageStop, ParentMessage, Professional, ProfessionalNotice
 from cme.records.message_tables import Alarm, HomeSchoolNotice, MessagePassword, Outbox, RollChange
 from cme.records.register_tables import ExpectedRegister, Pull, Quarantine, RegisterVerdict, RegisterVersion, Roster, SourceCursor
 from cme.records.review_tables import Answer, Confirmation, Decision, DossierShown, ResumeRequest, Review, ReviewCode, ReviewLink
 from cme.records.school_tables import Contact, Flag, Pupil, RoleHolder, Staff
 from cme.records.screen_tables import ScreenState
 
-__all__ = ["Action", "Alarm", "Answer", "Base", "Case", "CaseEvent", "CaseNumber", "Confirmation", "Contact", "ContactAttempt", "Decision",
-           "DossierShown", "ExpectedRegister", "Finding", "Flag", "HomeSchoolNotice", "MessagePassword", "MissingReport", "Outbox", "Pull", "Pupil",
+__all__ = ["AbsenceRequest", "Action", "Alarm", "Answer", "Base", "Case", "CaseEvent", "CaseNumber", "Confirmation", "Contact", "ContactAttempt", "Decision",
+           "DossierShown", "ExpectedRegister", "Finding", "Flag", "HomeSchoolNotice", "HomeVisit", "MessagePassword", "MessageStop", "MissingReport", "Outbox", "ParentMessage", "Professional", "ProfessionalNotice", "Pull", "Pupil",
            "Quarantine", "RegisterVerdict", "RegisterVersion", "ResumeRequest", "Review", "ReviewCode", "ReviewLink", "RoleHolder", "RollChange", "Roster", "ScreenState",
            "SourceCursor", "Staff"]

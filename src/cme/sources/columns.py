@@ -9,10 +9,14 @@ from dataclasses import dataclass
 
 from cme.errors import BadInput
 
-_CONTACT_COLUMN = re.compile(r"contact_([1-9])_(name|relationship|email|telephone|language|do_not_contact)")
+_CONTACT_COLUMN = re.compile(
+    r"contact_([1-9])_(name|relationship|email|telephone|language|do_not_contact|court_order|parental_responsibility|interpreter)")
+# who is told of an unexplained absence where the pupil's record says so: each a role, and the beginning of its columns
+PROFESSIONALS = {"social_worker": "social worker", "youth_justice": "youth justice worker", "virtual_school": "virtual school"}
+PROFESSIONAL_COLUMNS = frozenset(f"{role}_{what}" for role in PROFESSIONALS for what in ("name", "email", "telephone"))
 
 PUPIL_COLUMNS = frozenset({"forename", "surname", "date_of_birth", "sex", "upn", "year_group", "address", "postcode", "admitted",
-                           "left", "registration", "home_school", "expected_pattern", "flags"})
+                           "left", "registration", "home_school", "expected_pattern", "flags"}) | PROFESSIONAL_COLUMNS
 
 
 @dataclass(frozen=True)
@@ -29,7 +33,8 @@ REGISTERS = Shape("registers", frozenset({"date", "session", "group", "pupil_id"
                   PUPIL_COLUMNS | {"kind", "slot", "minutes_late", "note", "taken_at", "taken_by", "taken"}, contacts=True)
 PUPILS = Shape("pupils", frozenset({"pupil_id"}), PUPIL_COLUMNS | {"group"}, contacts=True)
 CONTACTS = Shape("contacts", frozenset({"pupil_id", "name"}),
-                 frozenset({"priority", "relationship", "email", "telephone", "language", "do_not_contact"}))
+                 frozenset({"priority", "relationship", "email", "telephone", "language", "do_not_contact", "court_order",
+                            "parental_responsibility", "interpreter"}))
 STAFF = Shape("staff", frozenset({"staff_code"}), frozenset({"name", "email"}))
 TIMETABLE = Shape("timetable", frozenset({"weekday", "session", "group", "starts", "ends"}),
                   frozenset({"kind", "slot", "staff", "rooms", "valid_from", "valid_to"}))

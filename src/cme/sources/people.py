@@ -4,12 +4,12 @@ What a source does not give stays as it was: ``Pupil.given`` names the fields it
 makes its pupil's contacts not given, so that no known contact ends because of a slip of the pen.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import date
 from typing import Any
 
-from cme.sources.columns import contact_columns
-from cme.sources.source import BadRow, Contact, Pupil, Staff
+from cme.sources.columns import PROFESSIONAL_COLUMNS, PROFESSIONALS, contact_columns
+from cme.sources.source import BadRow, Contact, Professional, Pupil, Staff
 from cme.sources.values import Days, Unreadable, identifier, many, optional_day, whole, yes
 
 _FIELD = {"date_of_birth": "born"}                       # columns whose field in Pupil has another name
@@ -23,10 +23,11 @@ class PupilColumns:
     """Reads the pupil's own columns of a row, where they stand in ``where``."""
 
     def __init__(self, where: dict[str, int], names: frozenset[str], days: Days) -> None:
-        self._texts = [(name, position) for name, position in where.items() if name in names]
+        self._texts = [(name, position) for name, position in where.items() if name in names - PROFESSIONAL_COLUMNS]
+        self._professionals = {name: position for name, position in where.items() if name in names & PROFESSIONAL_COLUMNS}
         self._contacts = contact_columns(where)
         self._days = days
-        self.positions = tuple(position for _, position in self._texts) + tuple(
+        self.positions = tuple(position for _, position in self._texts) + tuple(self._professionals.values()) + tuple(
             position for _, columns in self._contacts for position in columns.values())
 
     def cells_of(self, cells: Sequence[str]) -> tuple[str, ...]:
@@ -53,6 +54,10 @@ class PupilColumns:
                 found[name] = _pattern(text)
             else:
                 found[name] = text
+        if self._professionals:
+            professionals = professionals_of(lambda name: cells[self._professionals[name]].strip() if name in self._professionals else "")
+            if professionals or not filled_only:
+                found["professionals"] = professionals
         if self._contacts:
             contacts = tuple(contact for number, columns in self._contacts
                              if (contact := self._contact(cells, number, columns)) is not None)
@@ -64,9 +69,22 @@ class PupilColumns:
         text = {name: cells[position].strip() for name, position in columns.items()}
         if not (text.get("name") or text.get("email") or text.get("telephone")):
             return None
-        return Contact(text.get("name", ""), text.get("relationship", ""), number, text.get("email", ""),
-                       text.get("telephone", ""),
-                       text.get("language") or "en", yes(text.get("do_not_contact", ""), f"contact_{number}_do_not_contact"))
+        return contact_of(lambda name: text.get(name, ""), number, f"contact_{number}_")
+
+
+def contact_of(text: Callable[[str], str], priority: int, column: str = "") -> Contact:
+    """A contact from the cells that ``text`` gives by name. Raises Unreadable: a flag that stops contact is never guessed."""
+    responsibility = text("parental_responsibility")
+    return Contact(text("name"), text("relationship"), priority, text("email"), text("telephone"), text("language") or "en",
+                   yes(text("do_not_contact"), f"{column}do_not_contact"), yes(text("court_order"), f"{column}court_order"),
+                   bool(responsibility) and not yes(responsibility, f"{column}parental_responsibility"),
+                   yes(text("interpreter"), f"{column}interpreter"))
+
+
+def professionals_of(text: Callable[[str], str]) -> tuple[Professional, ...]:
+    """The social worker, youth justice worker and virtual school of a pupil, as far as the cells name them."""
+    found = (Professional(role, *(text(f"{key}_{what}") for what in ("name", "email", "telephone"))) for key, role in PROFESSIONALS.items())
+    return tuple(one for one in found if one.name or one.email or one.telephone)
 
 
 def _registration(text: str) -> str:
@@ -142,8 +160,7 @@ class People:
             priority = whole(text("priority"), "priority", 1, 99) if text("priority") else len(contacts) + 1
             if not (text("name") or text("email") or text("telephone")):
                 raise Unreadable("the contact has neither name, e-mail nor telephone: complete or delete the row")
-            contacts.append(Contact(text("name"), text("relationship"), priority, text("email"), text("telephone"),
-                                    text("language") or "en", yes(text("do_not_contact"), "do_not_contact")))
+            contacts.append(contact_of(text, priority))
         except Unreadable as reason:
             self._doubtful.add(mis_id)
             return self.fault(place, line, str(reason), raw)

@@ -73,6 +73,19 @@ class Contact:
     telephone: str = ""
     language: str = "en"
     do_not_contact: bool = False
+    court_order: bool = False             # a court order forbids contact about the child
+    no_responsibility: bool = False       # the source says that the person holds no parental responsibility
+    interpreter: bool = False             # whoever rings needs an interpreter
+
+
+@dataclass(frozen=True)
+class Professional:
+    """Who else is told of an unexplained absence: ``role`` is one of "social worker", "youth justice worker", "virtual school"."""
+
+    role: str
+    name: str = ""
+    email: str = ""
+    telephone: str = ""
 
 
 @dataclass(frozen=True)
@@ -96,6 +109,7 @@ class Pupil:
     expected_pattern: str = ""            # "" = every session; else e.g. "MonAM MonPM TueAM"
     flags: tuple[str, ...] = ()           # e.g. "social worker", "child protection plan", "looked after", "EHCP"
     contacts: tuple[Contact, ...] = ()
+    professionals: tuple[Professional, ...] = ()
     given: frozenset[str] | None = None   # the names of the fields that the source gives (None: all); the others stay as they are
 
 
