@@ -127,8 +127,9 @@ def test_the_right_code_decides_and_the_authoritys_mail_arrives_with_the_history
     text = " ".join(message.get_body(("plain",)).get_content().split())
     for word in ("HISTORY OF THE CASE", "school days in a row missed without permission", "No word from the family", "0121 496 0101"):
         assert word in text
-    [pdf] = list(message.iter_attachments())
+    pdf, form = message.iter_attachments()             # Birmingham's pack has a Word form of its own
     assert pdf.get_filename() == f"{reference(demo)}.pdf" and pdf.get_content()[:5] == b"%PDF-"
+    assert form.get_filename() == f"{reference(demo)}.docx" and form.get_content()[:2] == b"PK"
 
 
 def test_the_history_says_who_did_what_when_and_in_which_run(demo: RunningDemo) -> None:
