@@ -30,7 +30,7 @@ def api_faults(settings: ApiSettings) -> list[str]:
         return []
     faults = [f"CME_REGISTERS_API_{name.upper()}: not set; give {_MEANS[name]}" for name in _NEEDS[settings.registers_api]
               if not getattr(settings, f"registers_api_{name}")]
-    if settings.registers_api_url and not _safe(settings.registers_api_url):
+    if settings.registers_api_url and not safe_url(settings.registers_api_url):
         faults.append("CME_REGISTERS_API_URL: must begin with https:// and hold no login or query; a secret is sent nowhere else")
     if bool(settings.registers_api_secret) == bool(settings.registers_api_secret_file):
         faults.append("CME_REGISTERS_API_SECRET: set it, or CME_REGISTERS_API_SECRET_FILE with the file that holds it; one of the two")
@@ -56,7 +56,8 @@ def secret_of(settings: ApiSettings) -> str:
     return found
 
 
-def _safe(url: str) -> bool:
+def safe_url(url: str) -> bool:
+    """Whether a secret may be sent there: https, or this machine, without a login or query in the address."""
     try:
         parts = urlsplit(url)
     except ValueError:

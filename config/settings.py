@@ -15,8 +15,9 @@ from zoneinfo import available_timezones
 
 from platformdirs import user_data_path
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import SettingsConfigDict
 
+from cme.config.mail_settings import MailSettings, mail_faults
 from cme.config.people import ROLES, TITLES, People, Person, require_role
 from cme.config.people_file import PeopleFile, load_people
 from cme.config.policies import ConfigFaults
@@ -26,7 +27,7 @@ from cme.config.sign_in import door_faults
 __all__ = ["ROLES", "TITLES", "People", "Person", "Settings", "cover_sentences", "load_people", "load_settings", "missing_settings", "require_role"]
 
 
-class Settings(BaseSettings):
+class Settings(MailSettings):
     """The settings of this installation; every field is set by ``CME_<NAME>`` in the environment or ``.env``."""
 
     model_config = SettingsConfigDict(env_prefix="CME_", env_file=".env", extra="ignore", frozen=False)
@@ -56,24 +57,6 @@ class Settings(BaseSettings):
     registers_api_secret: SecretStr | None = None
     registers_api_secret_file: Path | None = None
     registers_times: Literal["first_completed", "last_saved", "observed", "none"] = "first_completed"
-
-    smtp_host: str = ""
-    smtp_port: int = 587
-    smtp_tls: Literal["ssl", "starttls", "none"] = "starttls"
-    smtp_user: str = ""
-    smtp_password: SecretStr | None = None
-    smtp_ca: Path | None = None
-    mail_sender: str = ""
-    mail_sender_name: str = ""
-    mail_data_timeout: int = 600
-
-    alarm_smtp_host: str = ""
-    alarm_smtp_port: int = 587
-    alarm_smtp_tls: Literal["ssl", "starttls", "none"] = "starttls"
-    alarm_smtp_user: str = ""
-    alarm_smtp_password: SecretStr | None = None
-    alarm_smtp_ca: Path | None = None
-    alarm_sender: str = ""
 
     ui_url: str = "http://127.0.0.1:4200"
     ui_host: IPv4Address = IPv4Address("127.0.0.1")
@@ -176,28 +159,11 @@ def missing_settings(settings: Settings) -> list[str]:
         path = getattr(settings, name)
         if path and not Path(path).exists():
             faults.append(f"CME_{name.upper()}: {path} does not exist; create it or correct the setting")
-    if not settings.smtp_host:
-        faults.append("CME_SMTP_HOST: not set; name the mail server that sends the school's mail")
-    if not settings.mail_sender:
-        faults.append("CME_MAIL_SENDER: not set; give the address that messages come from")
-    faults += _second_route(settings) + door_faults(settings) + api_faults(settings)
+    faults += mail_faults(settings) + door_faults(settings) + api_faults(settings)
     try:
         load_people(settings.people_file)
     except ConfigFaults as error:
         faults += error.faults
-    return faults
-
-
-def _second_route(settings: Settings) -> list[str]:
-    """What is wrong with the way by which alarms leave when the school's own mail server does not work."""
-    if not settings.alarm_smtp_host:
-        return ["CME_ALARM_SMTP_HOST: not set, so that nobody hears when the school's own mail server fails; name a second one, of "
-                "another provider, and its CME_ALARM_SENDER"] if settings.environment == "production" else []
-    faults = []
-    if not settings.alarm_sender:
-        faults.append("CME_ALARM_SENDER: not set; give the address that alarms come from by the second mail server")
-    if settings.environment == "production" and settings.alarm_smtp_host.lower() == settings.smtp_host.lower():
-        faults.append("CME_ALARM_SMTP_HOST: the same server as CME_SMTP_HOST is no second route; name one of another provider")
     return faults
 
 

@@ -1,6 +1,7 @@
 """A mail server on loopback that goes wrong where it is told to."""
 
 import asyncio
+import base64
 import ssl
 import threading
 import warnings
@@ -21,13 +22,14 @@ class FaultServer:
     """
 
     def __init__(self, faults: dict[str, str | list[str]] | None = None, *, tls: ssl.SSLContext | None = None,
-                 starttls: ssl.SSLContext | None = None, password: bytes | None = None, pause: float = 0):
+                 starttls: ssl.SSLContext | None = None, password: bytes | None = None, token: str = "", pause: float = 0):
         self.faults = {stage: [fault] * 1000 if isinstance(fault, str) else list(fault)
                        for stage, fault in (faults or {}).items()}
         self.accepted: list[tuple[str, bytes]] = []
         self.sign_ins: list[bytes] = []
         self.dialogue: list[str] = []
         self.received = bytearray()                      # all that clients have said without TLS
+        self.token = token                               # the one that XOAUTH2 accepts; empty: any
         self.pause = pause                               # before the reply to the final dot
         self.on_accept: Callable[[], None] = lambda: None
         self._tls, self._starttls, self._password = tls, starttls, password
@@ -132,9 +134,15 @@ class _Handler:
     def __init__(self, house: FaultServer):
         self.house = house
 
-    async def auth_XOAUTH2(self, _server: Any, arguments: list[str]) -> AuthResult:
-        self.house.sign_ins.append(arguments[1].encode())
-        return AuthResult(success=True)
+    async def auth_XOAUTH2(self, server: _Faulty, arguments: list[str]) -> AuthResult:
+        """As Microsoft 365 does it: a refusal is a challenge (a JSON of the reason) that wants an empty answer, then 535."""
+        offered = arguments[1].encode()
+        self.house.sign_ins.append(offered)
+        if self.house.token and f"auth=Bearer {self.house.token}\1\1".encode() not in base64.b64decode(offered):
+            answer = await server.challenge_auth(b'{"status":"401","schemes":"Bearer"}')
+            assert answer == b"", "a client that says more here is cut off"
+            return AuthResult(success=False, handled=False, message="535 5.7.3 Authentication unsuccessful")
+        return AuthResult(success=True, handled=False)
 
     async def handle_DATA(self, server: _Faulty, _session: Any, envelope: Any) -> str:
         if reply := await self._wrong_reply(server, "END"):

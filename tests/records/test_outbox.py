@@ -329,6 +329,18 @@ def test_what_has_waited_too_long_is_listed(engine: Engine) -> None:
         assert outbox.old(session, AT + 999 * MINUTE, 10 * MINUTE) == []
 
 
+def test_messages_that_are_held_back_do_not_stand_in_the_way_of_others(engine: Engine) -> None:
+    held = [put(engine, str(number), recipient="stranger@la.example") for number in range(3)]
+    free, server = put(engine, "free"), Server()
+
+    def may_leave(kind: str, recipient: str) -> None:
+        if recipient.startswith("stranger"):
+            raise Misconfigured("not on the list")
+    assert sorted(send(engine, server, may_leave=may_leave)) == ["queued"] * 3 + ["sent"]
+    assert row(engine, free).state == "sent" and sorted(alarms(engine)) == sorted(f"outbox:{each}" for each in held)
+    assert [recipient for recipient, _ in server.seen] == ["cme.officer@la.example"]
+
+
 def test_only_the_asked_for_row_is_delivered_and_a_limit_holds(engine: Engine) -> None:
     rows = [put(engine, str(number)) for number in range(5)]
     [done] = outbox.deliver(engine, SEALER, Server().hand_over, clock=lambda: AT, worker="one", only=rows[3])

@@ -65,7 +65,7 @@ def test_with_the_first_server_down_the_alarm_arrives_all_the_same(two: TwoRoute
     two.post = Down()
     with two.transaction() as session:
         for n in range(5):
-            two.queue_letter(session, "alarm", to="dsl@school.example", subject_of="CME-2026-0001", dedupe_key=f"x{n}", stamp=two.stamp(),
+            two.queue_letter(session, "alarm", to="dsl@larkspur-bridge.example", subject_of="CME-2026-0001", dedupe_key=f"x{n}", stamp=two.stamp(),
                              reference="CME-2026-0001", sentence="a letter by the first server")
     call(two)
     two.deliver(worker="test")
@@ -80,10 +80,10 @@ def test_a_fault_in_the_second_servers_settings_is_that_alarms_and_stops_no_othe
     school.settings.alarm_smtp_tls = "none"                                   # refused: only for a server on this machine
     call(school)
     with school.transaction() as session:
-        school.queue_letter(session, "alarm", to="dsl@school.example", subject_of="CME-2026-0001", dedupe_key="x", stamp=school.stamp(),
+        school.queue_letter(session, "alarm", to="dsl@larkspur-bridge.example", subject_of="CME-2026-0001", dedupe_key="x", stamp=school.stamp(),
                             reference="CME-2026-0001", sentence="a letter by the first server")
     school.deliver(worker="test")
-    assert [address for address, _ in school.post.accepted] == ["dsl@school.example"]
+    assert [address for address, _ in school.post.accepted] == ["dsl@larkspur-bridge.example"]
     with school.transaction() as session:
         assert set(session.scalars(select(Outbox.state).where(Outbox.route == "alarm"))) == {"failed"}
 
@@ -105,7 +105,7 @@ def test_when_mail_by_the_first_server_is_failing_operations_hear_by_the_second(
     two.post = Failing()
     with two.transaction() as session:
         for n in range(3):
-            two.queue_letter(session, "alarm", to="dsl@school.example", subject_of=f"CME-2026-000{n}", dedupe_key=f"x{n}", stamp=two.stamp(),
+            two.queue_letter(session, "alarm", to="dsl@larkspur-bridge.example", subject_of=f"CME-2026-000{n}", dedupe_key=f"x{n}", stamp=two.stamp(),
                              reference="CME-2026-0001", sentence="a letter by the first server")
     oversee.send_mail(two, two.stamp())
     set_clock("2026-11-23T09:50:00")
@@ -116,7 +116,7 @@ def test_when_mail_by_the_first_server_is_failing_operations_hear_by_the_second(
     text = two.second.accepted[0][1]
     assert b"need a person" in text and b"cme outbox" in text and b"@school" not in text and b"mailbox" not in text
     with two.transaction() as session:
-        assert set(session.scalars(select(Outbox.state).where(Outbox.recipient == "dsl@school.example"))) == {state}
+        assert set(session.scalars(select(Outbox.state).where(Outbox.recipient == "dsl@larkspur-bridge.example"))) == {state}
 
 
 def test_one_letter_tells_of_many_alarms_and_again_only_after_a_day(two: TwoRoutes, set_clock: Any) -> None:
@@ -171,7 +171,7 @@ def test_with_both_servers_down_for_half_a_day_the_letters_about_letters_stay_fe
 def test_an_alarm_about_a_waiting_message_ends_when_it_has_left(two: TwoRoutes, set_clock: Any) -> None:
     up, two.post = two.post, Down()
     with two.transaction() as session:
-        two.queue_letter(session, "alarm", to="dsl@school.example", subject_of="CME-2026-0001", dedupe_key="x", stamp=two.stamp(),
+        two.queue_letter(session, "alarm", to="dsl@larkspur-bridge.example", subject_of="CME-2026-0001", dedupe_key="x", stamp=two.stamp(),
                          reference="CME-2026-0001", sentence="a letter by the first server")
     set_clock("2026-11-23T09:50:00")
     oversee.send_mail(two, two.stamp())
@@ -219,7 +219,7 @@ def test_the_artifact_begins_with_what_needs_a_person_now(school: School, before
 def test_what_a_mail_server_said_reaches_neither_letter_nor_dashboard(two: TwoRoutes, set_clock: Any) -> None:
     two.post = Down()
     with two.transaction() as session:
-        row = two.queue_letter(session, "alarm", to="dsl@school.example", subject_of="CME-2026-0001", dedupe_key="x", stamp=two.stamp(),
+        row = two.queue_letter(session, "alarm", to="dsl@larkspur-bridge.example", subject_of="CME-2026-0001", dedupe_key="x", stamp=two.stamp(),
                                reference="CME-2026-0001", sentence="a letter by the first server")
         raise_alarm(session, f"outbox:{row}", "CME-2026-0001", "Mail of CME-2026-0001 failed: 550 quilla.bramblewick@home.example unknown",
                     two.stamp())
@@ -241,11 +241,11 @@ def test_nobody_can_be_called_about_an_alarm_that_does_not_stand(school: School)
 def test_the_second_mailer_takes_its_own_settings(school: School) -> None:
     school.settings.alarm_smtp_host, school.settings.alarm_sender = "127.0.0.1", "alarm@other.example"
     school.settings.alarm_smtp_tls, school.settings.alarm_smtp_port = "none", 2526
-    mailer = school.alarm_mailer()
+    mailer = school.mailer("alarm")
     assert (mailer.host, int(mailer.port), mailer.user) == ("127.0.0.1", 2526, "alarm@other.example")
     school.settings.alarm_smtp_tls, school.settings.alarm_smtp_host = "none", "mail.other.example"
     with pytest.raises(BadInput):
-        school.alarm_mailer()
+        school.mailer("alarm")
 
 
 def test_a_call_is_counted_with_its_moment(school: School, set_clock: Any) -> None:

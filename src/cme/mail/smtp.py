@@ -46,8 +46,16 @@ class Receipt(NamedTuple):
 
 
 def xoauth2(user: str, token: Callable[[], str]) -> Callable[[Any], object]:
-    """A ``login`` for servers that want a bearer token instead of a password (Microsoft 365). ``token`` is asked each time."""
-    return lambda server: server.auth("XOAUTH2", lambda _challenge=None: f"user={user}\1auth=Bearer {token()}\1\1")
+    """A ``login`` for servers that want a bearer token instead of a password (Microsoft 365). ``token`` is asked each time; one that was
+    refused is forgotten, where it can be."""
+    def sign_in(server: Any) -> object:
+        offered = f"user={user}\1auth=Bearer {token()}\1\1"
+        try:                                                             # a refusal comes as a challenge that wants an empty answer
+            return server.auth("XOAUTH2", lambda challenge=None: "" if challenge else offered)
+        except OSError:
+            getattr(token, "forget", lambda: None)()
+            raise
+    return sign_in
 
 
 def outcome_of_refusal(stage: str, code: int, reply: bytes) -> CmeError:
@@ -130,6 +138,9 @@ class SafeMail(yagmail.SMTP):
             elif self._sign_in:
                 self.smtp.login(*self._sign_in)
             self._in_step = True
+        except CmeError:                                             # no token to sign in with
+            self.close()
+            raise
         except (OSError, UnicodeError) as error:                     # every error of the SMTP library is one
             self.close()
             name, code = type(error).__name__, getattr(error, "smtp_code", 0)

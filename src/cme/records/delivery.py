@@ -6,7 +6,7 @@ final dot, only by the worker that still holds its claim; so one that was slow, 
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
@@ -34,17 +34,19 @@ class Acceptance(Protocol):
 
 _Run = tuple[str | None, str | None]
 HandOver = Callable[[str, bytes, Callable[[], None]], Acceptance]
+MayLeave = Callable[[str, str], None]      # (kind, recipient): raises what holds a message back, at the last moment
 
 
 @dataclass(frozen=True)
 class Delivery:
-    """What became of one row: its new state, or "lost claim" where another worker or a person was first."""
+    """What became of one row: its new state, or "lost claim" where another worker or a person was first. ``held``: no server was asked."""
 
     outbox_id: str
     kind: str
     subject_of: str
     state: str
     sentence: str = ""
+    held: bool = False
 
 
 class _LostClaim(Exception):
@@ -80,23 +82,23 @@ def alarm_key(row_id: str) -> str:
 
 def deliver(engine: Engine, sealer: Sealer, hand_over: HandOver, *, clock: Callable[[], datetime], worker: str,
             only: str | None = None, limit: int = 20, lease: timedelta = LEASE, route: str | None = None, flow_run_id: str | None = None,
-            task_run_id: str | None = None) -> list[Delivery]:
+            task_run_id: str | None = None, may_leave: MayLeave = lambda kind, recipient: None) -> list[Delivery]:
     """Hand over the rows that are due (of one ``route``, or of all), oldest first, at most ``limit``; return what became of each.
 
     After two in a row that must wait, the server is left alone until the next call: a dead one holds nobody up.
     ``worker`` names this process and life (a restarted process takes another name). No database session is open while the
     server is talked to. Outcomes are written with their history event; what a person must see raises an alarm.
-    ``flow_run_id`` and ``task_run_id`` say where in Prefect this was done.
+    ``may_leave`` is asked before each. ``flow_run_id`` and ``task_run_id`` say where in Prefect this was done.
     """
     run = (flow_run_id, task_run_id)
     done: list[Delivery] = []
     while len(done) < limit and not _server_is_down(done) and (claim := _claim(engine, worker, clock(), only, route, lease, run)) is not None:
-        done.append(_hand_over_one(engine, sealer, hand_over, claim, clock))
+        done.append(_hand_over_one(engine, sealer, hand_over, claim, clock, may_leave))
     return done
 
 
 def _server_is_down(done: list[Delivery]) -> bool:
-    return len(done) > 1 and all(delivery.state == "queued" for delivery in done[-2:])
+    return len(done) > 1 and all(delivery.state == "queued" and not delivery.held for delivery in done[-2:])
 
 
 def _claim(engine: Engine, worker: str, now: datetime, only: str | None, route: str | None, lease: timedelta, run: _Run) -> _Claim | None:
@@ -115,7 +117,8 @@ def _claim(engine: Engine, worker: str, now: datetime, only: str | None, route: 
     return None if row is None else _Claim(row, worker, run)
 
 
-def _hand_over_one(engine: Engine, sealer: Sealer, hand_over: HandOver, claim: _Claim, clock: Callable[[], datetime]) -> Delivery:
+def _hand_over_one(engine: Engine, sealer: Sealer, hand_over: HandOver, claim: _Claim, clock: Callable[[], datetime],
+                   may_leave: MayLeave) -> Delivery:
     row, beyond_the_dot = claim.row, False
 
     def point_of_no_return() -> None:
@@ -129,6 +132,10 @@ def _hand_over_one(engine: Engine, sealer: Sealer, hand_over: HandOver, claim: _
             raise _LostClaim
         beyond_the_dot = True
 
+    try:
+        may_leave(row.kind, row.recipient)
+    except CmeError as error:
+        return replace(_settle(engine, claim, clock(), error), held=True)
     try:
         wire = sealer.open(row.sealed) if row.sealed is not None else b""
         if hashlib.sha256(wire).hexdigest() != row.sha256:

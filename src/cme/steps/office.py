@@ -12,15 +12,19 @@ from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
 from cme import clock
+from cme.config.mail_settings import Route
 from cme.config.policies import ConfigFaults, Policies, load
 from cme.config.settings import Person, Settings, load_settings, missing_settings
 from cme.mail.message import compose, message_id_for
 from cme.mail.render import letter
 from cme.mail.smtp import SafeMail
+from cme.mail.tokens import Token
 from cme.records import outbox
 from cme.records.database import open_records
 from cme.records.history import MACHINE, Stamp
 from cme.records.sealing import Sealer
+from cme.steps.mail_routes import mailer_of, token_of
+from cme.steps.recipients import permission
 
 HOUSE_FILE = "CME_HOUSE"       # where a running `cme up` or `cme demo` says how to reach it
 
@@ -34,6 +38,7 @@ class Office:
     policies: Policies
     sealer: Sealer
     _stack: ExitStack = field(default_factory=ExitStack, repr=False)
+    _tokens: dict[str, Token | None] = field(default_factory=dict, repr=False)
 
     @property
     def school(self) -> str:
@@ -96,21 +101,22 @@ class Office:
         """Whether alarms leave by a mail server of their own; without one they leave by the school's."""
         return bool(self.settings.alarm_smtp_host and self.settings.alarm_sender)
 
-    def alarm_mailer(self) -> SafeMail:
-        """A mailer to the second server."""
-        s = self.settings
-        login = (s.alarm_smtp_user, s.alarm_smtp_password.get_secret_value()) if s.alarm_smtp_user and s.alarm_smtp_password else None
-        return SafeMail(s.alarm_sender, s.mail_sender_name or self.policies.school.name, s.alarm_smtp_host, s.alarm_smtp_port,
-                        tls=s.alarm_smtp_tls, login=login, ca=str(s.alarm_smtp_ca) if s.alarm_smtp_ca else None,
-                        data_timeout=s.mail_data_timeout, allowed=None if s.environment == "production" else {"*.example"})
+    def mailer(self, route: str = outbox.SCHOOL) -> SafeMail:
+        """A mailer to the school's mail server, or to the second one; one per worker."""
+        s, alarm = self.settings, route == outbox.ALARM
+        way = s.route("alarm_smtp" if alarm else "smtp")
+        return mailer_of(s, way, s.alarm_sender if alarm else s.mail_sender, s.mail_sender_name or self.policies.school.name, self.token(way))
 
-    def mailer(self) -> SafeMail:
-        """A mailer to the configured server; one per worker."""
-        s = self.settings
-        login = (s.smtp_user, s.smtp_password.get_secret_value()) if s.smtp_user and s.smtp_password else None
-        return SafeMail(s.mail_sender, s.mail_sender_name or self.policies.school.name, s.smtp_host, s.smtp_port, tls=s.smtp_tls,
-                        login=login, ca=str(s.smtp_ca) if s.smtp_ca else None, data_timeout=s.mail_data_timeout,
-                        allowed=None if s.environment == "production" else {"*.example"})
+    def token(self, way: Route) -> Token | None:
+        """What gives the token of a route, kept as long as this office; None where none signs in."""
+        if way.name not in self._tokens:
+            self._tokens[way.name] = token_of(way)
+        return self._tokens[way.name]
+
+    def may_leave(self, kind: str, recipient: str) -> None:
+        """The allow-list, asked at the last moment. Raises Misconfigured."""
+        with self.transaction() as session:
+            permission(session, self.policies, self.settings.people, kind, recipient)
 
     def deliver(self, *, worker: str, only: str | None = None, flow_run_id: str | None = None,
                 task_run_id: str | None = None) -> list[outbox.Delivery]:
@@ -118,7 +124,7 @@ class Office:
         done = []
         for route, hand_over in ((outbox.ALARM, self.alarm_hand_over()), (outbox.SCHOOL, self.hand_over())):
             done += outbox.deliver(self.engine, self.sealer, hand_over, clock=clock.now, worker=worker, only=only, route=route,
-                                   flow_run_id=flow_run_id, task_run_id=task_run_id)
+                                   flow_run_id=flow_run_id, task_run_id=task_run_id, may_leave=self.may_leave)
         return done
 
     def hand_over(self) -> outbox.HandOver:
@@ -129,7 +135,7 @@ class Office:
         """How alarms leave: by the second mail server. Made only when an alarm is due, so that a fault in its settings is that alarm's."""
         if not self.has_second_route:
             return lambda *message: self.hand_over()(*message)
-        return lambda *message: self.alarm_mailer().hand_over(*message)
+        return lambda *message: self.mailer(outbox.ALARM).hand_over(*message)
 
     def close(self) -> None:
         """Let go of the database."""

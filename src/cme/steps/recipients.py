@@ -1,0 +1,42 @@
+"""The allow-list: to whom a message of a kind may go, asked again at the last moment before it leaves.
+
+A message about a child goes only to a mailbox that the authority's file or the school's own names; a letter to a parent only to a contact
+held now; everything else only to the people of the school. A recipient who stands nowhere is a matter for a person: the message waits.
+"""
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from cme.config.people import People
+from cme.config.policies import Policies
+from cme.errors import BadInput, Misconfigured
+from cme.records.tables import Contact, Staff
+
+HOME_SCHOOL = ("home_school_absence", "home_school_correction")
+
+
+def check_recipient(session: Session, policies: Policies, people: People, kind: str, recipient: str) -> None:
+    """Raise Misconfigured, in a sentence without the address, unless ``recipient`` may have a message of ``kind`` now."""
+    to = recipient.lower()
+    schools = {school.mailbox.lower() for school in policies.school.referring_schools}
+    if kind.startswith("la_"):
+        if to not in schools | {mailbox.lower() for mailbox in policies.authority.mailboxes}:
+            raise Misconfigured("the mailbox is named neither in the authority's file nor under referring_schools: correct it there, or cancel the "
+                                "message; `cme outbox ROW --anew` makes it again for the mailbox that is named now")
+    elif kind in HOME_SCHOOL:
+        if to not in schools:
+            raise Misconfigured("the mailbox is not named under referring_schools in school.yaml: correct it there, or cancel the message")
+    elif kind.startswith("parent_"):
+        if not session.scalar(select(Contact.id).where(func.lower(Contact.email) == to, Contact.valid_to.is_(None), ~Contact.do_not_contact).limit(1)):
+            raise Misconfigured("the address is no longer one of a contact who may be written to: cancel the message, and look at the contacts")
+    elif to not in {people.of(key).email.lower() for key in people.keys} and not session.scalar(
+            select(Staff.id).where(func.lower(Staff.email) == to).limit(1)):
+        raise Misconfigured("the address is nobody's in the people file, and no teacher's: correct the people file, or cancel the message")
+
+
+def permission(session: Session, policies: Policies, people: People, kind: str, recipient: str) -> None:
+    """The same, where nothing that cannot be read may make a message fail for good."""
+    try:
+        check_recipient(session, policies, people, kind, recipient)
+    except BadInput as error:
+        raise Misconfigured(str(error)) from None
