@@ -23,6 +23,7 @@ from cme.config.people_file import PeopleFile, load_people
 from cme.config.policies import ConfigFaults
 from cme.config.register_api import api_faults, secret_of
 from cme.config.sign_in import door_faults
+from cme.config.texts import text_faults
 
 __all__ = ["ROLES", "TITLES", "People", "Person", "Settings", "cover_sentences", "load_people", "load_settings", "missing_settings", "require_role"]
 
@@ -57,6 +58,11 @@ class Settings(MailSettings):
     registers_api_secret: SecretStr | None = None
     registers_api_secret_file: Path | None = None
     registers_times: Literal["first_completed", "last_saved", "observed", "none"] = "first_completed"
+
+    notify_url: str = ""
+    notify_key: SecretStr | None = None
+    notify_template: str = ""
+    notify_sender: str = ""
 
     ui_url: str = "http://127.0.0.1:4200"
     ui_host: IPv4Address = IPv4Address("127.0.0.1")
@@ -159,7 +165,7 @@ def missing_settings(settings: Settings) -> list[str]:
         path = getattr(settings, name)
         if path and not Path(path).exists():
             faults.append(f"CME_{name.upper()}: {path} does not exist; create it or correct the setting")
-    faults += mail_faults(settings) + door_faults(settings) + api_faults(settings)
+    faults += mail_faults(settings) + door_faults(settings) + api_faults(settings) + text_faults(settings)
     try:
         load_people(settings.people_file)
     except ConfigFaults as error:

@@ -70,6 +70,10 @@ def test_only_one_module_imports_yagmail_and_none_imports_smtplib() -> None:
                 and any(i.split(".")[0] == "smtplib" for i in imports(path))]
 
 
+def test_only_one_module_imports_the_client_of_the_text_service() -> None:
+    assert [name for name, path in modules() if any(i.split(".")[0] == "notifications_python_client" for i in imports(path))] == ["cme.mail.texts"]
+
+
 def test_rules_never_ask_the_clock_the_database_or_the_network() -> None:
     for name, path in modules():
         if name.startswith("cme.rules"):

@@ -58,6 +58,7 @@ def check_config() -> None:
     """Say everything that is missing, wrong or unconfirmed in the settings and the policies, by name, with what to do."""
     from cme.config.policies import ConfigFaults, load
     from cme.config.settings import cover_sentences, load_settings, missing_settings
+    from cme.config.texts import NO_TEXTS, has_texts
     from cme.steps.office import adopt_running_house
 
     adopt_running_house()
@@ -86,6 +87,8 @@ def check_config() -> None:
             out.print(f"[yellow]{late}[/]")
         for sentence in cover_sentences(settings, clock.now()):
             out.print(f"[yellow]{sentence}[/]")
+        if not has_texts(settings):
+            out.print(NO_TEXTS, markup=False)
     if faults:
         raise ConfigFaults(faults)
     out.print("[green]The configuration is complete.[/]")

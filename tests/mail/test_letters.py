@@ -12,7 +12,8 @@ from cme.mail.notification import FIELDS, NOT_HELD, SECTIONS
 from cme.mail.render import WIDE_MARGIN, letter, notification_letter
 from cme.rules.messages import MESSAGES
 
-LETTERS = sorted(path.name for path in (files("cme.mail") / "letters").iterdir() if path.name.endswith(".txt"))
+# texts have no subject: tests/texts/test_wording.py tries them
+LETTERS = sorted(path.name for path in (files("cme.mail") / "letters").iterdir() if path.name.endswith(".txt") and "_text." not in path.name)
 REVIEW = {"reference": "CME-2026-0012", "due": "Tuesday 24 November 2026, 15:00", "code": "482913",
           "school": "Larkspur Bridge School", "link": "http://127.0.0.1:4200/runs/flow-run/0f9c1c7e",
           "reason": "The code was wrong.", "dossier": "http://127.0.0.1:4200/cme/dossier/Zq3kD8", "police_emergency": "999",
@@ -37,6 +38,8 @@ FILLED: dict[str, dict[str, Any]] = {
     "alarm": {"reference": "CME-2026-0012", "sentence": "A question is past its due time.", "school": "Larkspur Bridge School"},
     "la_cover": {"subject": "CME referral", "one": "referral", "reference": "CME-2026-0012", "answer_by": "Wednesday", "telephone": "0121 496 0123",
                  "referrer": "J. Example", "school": "Larkspur Bridge School"},
+    "text_not_delivered": {"reference": "CME-2026-0012", "row": "0f3a", "status": "permanent failure", "advice": "Ask for the right number.",
+                           "school": "Larkspur Bridge School"},
     "home_school_absence": HOME, "home_school_correction": HOME,
     "home_school_ring": {**HOME, "number": "P-17", "command": "cme home-schools HOME-3FA9C2B1"},
     **{f"la_{kind}": {"notification": sample(kind)} for kind in MESSAGES}}
@@ -63,7 +66,7 @@ def test_a_letter_to_anybody_but_an_authority_or_a_school_of_registration_can_ho
     assert used <= {"reference", "link", "code", "due", "valid_until", "childrens_services", "school", "telephone", "date",
                     "group", "session", "start", "reason", "sentence", "raised_at", "title", "answer_by", "referrer", "dossier",
                     "police_emergency", "police", "childrens_services_out_of_hours", "why", "task", "owner", "command", "number", "line",
-                    "given_by", "reported_at", "given_child", "subject", "one", "urgent"}
+                    "given_by", "reported_at", "given_child", "row", "status", "advice", "subject", "one", "urgent"}
 
 
 @pytest.mark.parametrize("name", FILLED)

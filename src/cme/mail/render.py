@@ -38,6 +38,22 @@ def letter(name: str, language: str = "en", **fields: Any) -> Letter:
     Values that the letter does not use are ignored. Raises BadInput for a letter that does not exist and for a value that is
     missing or empty; the sentence names the letter and the field, never a value.
     """
+    filled = _filled(name, language, fields)
+    first, _, text = filled.partition("\n")
+    subject = first.removeprefix("Subject:").strip()
+    if not first.startswith("Subject:") or not _SUBJECT.fullmatch(subject) or not text.strip():
+        raise BadInput(f"the letter {name} must begin with a line 'Subject: ...' in plain ASCII, and have a text")
+    return Letter(subject, text.strip("\n") + "\n")
+
+
+def text_message(name: str, language: str = "en", **fields: Any) -> str:
+    """The approved text message ``name``, filled: a file of the same folder without a subject. Lines of a paragraph are joined, because
+    a telephone breaks lines itself. Raises BadInput as ``letter`` does."""
+    paragraphs = (" ".join(paragraph.split()) for paragraph in _filled(name, language, fields).split("\n\n"))
+    return "\n".join(filter(None, paragraphs))
+
+
+def _filled(name: str, language: str, fields: dict[str, Any]) -> str:
     if not _NAME.fullmatch(name) or not _NAME.fullmatch(language):
         raise BadInput(f"there is no letter {name!r}")
     try:
@@ -45,18 +61,13 @@ def letter(name: str, language: str = "en", **fields: Any) -> Letter:
     except TemplateNotFound:
         raise BadInput(f"there is no letter {name!r}") from None
     try:
-        filled = template.render(**fields)
+        return template.render(**fields)
     except UndefinedError as error:
         raise BadInput(f"the letter {name} lacks a value: {error.message}") from None
     except _Empty:
         raise BadInput(f"the letter {name} has an empty value") from None
     except TemplateError as error:
         raise BadInput(f"the letter {name} cannot be filled ({type(error).__name__})") from None
-    first, _, text = filled.partition("\n")
-    subject = first.removeprefix("Subject:").strip()
-    if not first.startswith("Subject:") or not _SUBJECT.fullmatch(subject) or not text.strip():
-        raise BadInput(f"the letter {name} must begin with a line 'Subject: ...' in plain ASCII, and have a text")
-    return Letter(subject, text.strip("\n") + "\n")
 
 
 def notification_letter(notification: Notification) -> Letter:

@@ -19,6 +19,7 @@ from cme.records.history import MACHINE, Stamp, lock, record
 from cme.records.sealing import Sealer
 from cme.records.tables import Outbox
 
+EMAIL, TEXT = "email", "text"              # the channels: a mail server, or a service that sends text messages
 LEASE = timedelta(minutes=15)              # longer than connecting plus the ten minutes' wait for the reply to the final dot
 FIRST_PAUSE, LONGEST_PAUSE = timedelta(minutes=1), timedelta(minutes=30)
 PLIGHT = {"queued": "cannot be sent until a person mends this: ", "failed": "will never be accepted as it is: ",
@@ -73,7 +74,13 @@ def named(row: Outbox | Row[Any]) -> dict[str, Any]:
 
 def alarm(session: Session, row: Outbox | Row[Any], plight: str, stamp: Stamp) -> None:
     """Tell a person about a row, once while the alarm is open."""
-    raise_alarm(session, alarm_key(row.id), row.subject_of, f"Mail {row.kind} of {row.subject_of} {plight}", stamp)
+    what = "Text" if row.channel == TEXT else "Mail"
+    raise_alarm(session, alarm_key(row.id), row.subject_of, f"{what} {row.kind} of {row.subject_of} {plight}", stamp)
+
+
+def asks_a_person(row: Outbox | Row[Any], state: str) -> bool:
+    """Must a person hear at once that a row has got into ``state``? An uncertain text is looked up at its service first."""
+    return state == "failed" or state == "ambiguous" and row.channel != TEXT
 
 
 def alarm_key(row_id: str) -> str:
@@ -81,9 +88,11 @@ def alarm_key(row_id: str) -> str:
 
 
 def deliver(engine: Engine, sealer: Sealer, hand_over: HandOver, *, clock: Callable[[], datetime], worker: str,
-            only: str | None = None, limit: int = 20, lease: timedelta = LEASE, route: str | None = None, flow_run_id: str | None = None,
-            task_run_id: str | None = None, may_leave: MayLeave = lambda kind, recipient: None) -> list[Delivery]:
-    """Hand over the rows that are due (of one ``route``, or of all), oldest first, at most ``limit``; return what became of each.
+            only: str | None = None, limit: int = 20, lease: timedelta = LEASE, route: str | None = None, channel: str = EMAIL,
+            flow_run_id: str | None = None, task_run_id: str | None = None,
+            may_leave: MayLeave = lambda kind, recipient: None) -> list[Delivery]:
+    """Hand over the rows of a channel that are due (of one ``route``, or of all), oldest first, at most ``limit``; return what became of
+    each.
 
     After two in a row that must wait, the server is left alone until the next call: a dead one holds nobody up.
     ``worker`` names this process and life (a restarted process takes another name). No database session is open while the
@@ -92,7 +101,8 @@ def deliver(engine: Engine, sealer: Sealer, hand_over: HandOver, *, clock: Calla
     """
     run = (flow_run_id, task_run_id)
     done: list[Delivery] = []
-    while len(done) < limit and not _server_is_down(done) and (claim := _claim(engine, worker, clock(), only, route, lease, run)) is not None:
+    while len(done) < limit and not _server_is_down(done) and (
+            claim := _claim(engine, worker, clock(), only, route, channel, lease, run)) is not None:
         done.append(_hand_over_one(engine, sealer, hand_over, claim, clock, may_leave))
     return done
 
@@ -101,8 +111,9 @@ def _server_is_down(done: list[Delivery]) -> bool:
     return len(done) > 1 and all(delivery.state == "queued" and not delivery.held for delivery in done[-2:])
 
 
-def _claim(engine: Engine, worker: str, now: datetime, only: str | None, route: str | None, lease: timedelta, run: _Run) -> _Claim | None:
-    due = (select(Outbox.id).where(Outbox.state == "queued", Outbox.next_try_at <= now,
+def _claim(engine: Engine, worker: str, now: datetime, only: str | None, route: str | None, channel: str, lease: timedelta,
+           run: _Run) -> _Claim | None:
+    due = (select(Outbox.id).where(Outbox.state == "queued", Outbox.next_try_at <= now, Outbox.channel == channel,
                                    or_(Outbox.expires_at.is_(None), Outbox.expires_at > now))
            .order_by(Outbox.next_try_at, Outbox.id).limit(1).with_for_update(skip_locked=True))
     if only is not None:
@@ -171,7 +182,7 @@ def _settle(engine: Engine, claim: _Claim, now: datetime, outcome: CmeError | Ac
         record(session, row.subject_of, "mail.delayed" if state == "queued" else f"mail.{state}", stamp, sentence, named(row))
         if state == "sent":
             clear_alarm(session, alarm_key(row.id), stamp, "sent")
-        elif state != "queued" or isinstance(outcome, Misconfigured):
+        elif asks_a_person(row, state) or isinstance(outcome, Misconfigured):
             alarm(session, row, PLIGHT[state] + sentence, stamp)
     return Delivery(row.id, row.kind, row.subject_of, state, sentence)
 

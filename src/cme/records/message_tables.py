@@ -11,12 +11,14 @@ from cme.records.base import Base, key
 class Outbox(Base):
     """A message to one recipient, rendered once. States: queued, sending, handing_over, sent, failed, ambiguous, cancelled.
 
-    ``sealed`` is the whole message as it goes over the wire, encrypted at rest; blanked once sent where it holds a code.
+    ``sealed`` is the whole message as it goes over the wire, encrypted at rest; blanked once sent where it holds a code. ``recipient`` is
+    a mail address, or a number in international form. ``server_reply`` of a sent text is the text service's id of it.
     """
 
     __tablename__ = "outbox"
     __table_args__ = (
         UniqueConstraint("dedupe_key"), UniqueConstraint("message_id"), Index(None, "state", "next_try_at"),
+        CheckConstraint("channel IN ('email','text')", name="channel"),
         CheckConstraint("state IN ('queued','sending','handing_over','sent','failed','ambiguous','cancelled')", name="state"))
     id: Mapped[str] = mapped_column(primary_key=True)            # random, opaque
     dedupe_key: Mapped[str]
@@ -29,6 +31,7 @@ class Outbox(Base):
     sha256: Mapped[str]
     keep_body: Mapped[bool]
     route: Mapped[str] = mapped_column(server_default="school")  # "school", or "alarm": the second mail server
+    channel: Mapped[str] = mapped_column(server_default="email") # "email", or "text": a text message to a mobile number
     state: Mapped[str]
     created_at: Mapped[datetime]
     expires_at: Mapped[datetime | None]

@@ -24,15 +24,15 @@ from sqlalchemy.orm import Session
 
 from cme.errors import BadInput
 from cme.records.alarms import clear_alarm
-from cme.records.delivery import LEASE, PLIGHT, Acceptance, Delivery, HandOver, alarm, alarm_key, deliver, named
+from cme.records.delivery import EMAIL, LEASE, PLIGHT, TEXT, Acceptance, Delivery, HandOver, alarm, alarm_key, asks_a_person, deliver, named
 from cme.records.history import MACHINE, Stamp, lock, record
 from cme.records.sealing import Sealer
 from cme.records.tables import Alarm, Outbox
 
 SCHOOL, ALARM = "school", "alarm"           # by which mail server a message leaves: the school's own, or the second one
 
-__all__ = ["ALARM", "LEASE", "SCHOOL", "Acceptance", "Delivery", "HandOver", "cancel", "confirm_sent", "deliver", "expire", "needing_a_person",
-           "new_row_id", "old", "queue", "recover", "resend", "retry"]
+__all__ = ["ALARM", "EMAIL", "LEASE", "SCHOOL", "TEXT", "Acceptance", "Delivery", "HandOver", "cancel", "confirm_sent", "deliver", "expire", "found",
+           "late_key", "needing_a_person", "new_row_id", "not_accepted", "old", "queue", "recover", "resend", "retry"]
 
 
 def new_row_id() -> str:
@@ -42,20 +42,20 @@ def new_row_id() -> str:
 
 def queue(session: Session, *, sealer: Sealer, dedupe_key: str, kind: str, subject_of: str, recipient: str, mail_subject: str,
           message_id: str, wire: bytes, row_id: str, stamp: Stamp, keep_body: bool = True,
-          expires_at: datetime | None = None, route: str = SCHOOL) -> str:
+          expires_at: datetime | None = None, route: str = SCHOOL, channel: str = EMAIL) -> str:
     """Put a message into the outbox in the caller's transaction and return its row's id.
 
     ``dedupe_key`` names the reason for the message: the same key again queues nothing and returns the first row's id.
     ``keep_body=False`` blanks the bytes once sent or cancelled (one-time codes); ``expires_at`` cancels it unsent after that.
-    ``route`` says which mail server it leaves by.
+    ``route`` says which mail server it leaves by, ``channel`` whether it is a mail or a text.
     """
     lock(session)
     digest = hashlib.sha256(wire).hexdigest()
     created = session.execute(
         insert(Outbox).values(
             id=row_id, dedupe_key=dedupe_key, kind=kind, subject_of=subject_of, recipient=recipient, mail_subject=mail_subject,
-            message_id=message_id, sealed=sealer.seal(wire), sha256=digest, keep_body=keep_body, route=route, state="queued",
-            created_at=stamp.at, expires_at=expires_at, next_try_at=stamp.at)
+            message_id=message_id, sealed=sealer.seal(wire), sha256=digest, keep_body=keep_body, route=route,
+            channel=channel, state="queued", created_at=stamp.at, expires_at=expires_at, next_try_at=stamp.at)
         .on_conflict_do_nothing(index_elements=["dedupe_key"]).returning(Outbox.id)).scalar()
     if created is None:
         return session.execute(select(Outbox.id).where(Outbox.dedupe_key == dedupe_key)).scalar_one()
@@ -83,7 +83,8 @@ def recover(engine: Engine, *, now: datetime, dead: Collection[str] = ()) -> lis
                 why = "its worker was lost before the message was complete"
             else:
                 row.state, why = "ambiguous", "its worker was lost while the server may have been accepting it"
-                alarm(session, row, PLIGHT["ambiguous"] + why, stamp)
+                if asks_a_person(row, "ambiguous"):
+                    alarm(session, row, PLIGHT["ambiguous"] + why, stamp)
             row.lease_until, row.last_error = None, why
             record(session, row.subject_of, "mail.recovered" if row.state == "queued" else "mail.ambiguous",
                    stamp, why, named(row))
@@ -132,13 +133,40 @@ def resend(session: Session, row_id: str, stamp: Stamp, reason: str) -> None:
 
 
 def confirm_sent(session: Session, row_id: str, stamp: Stamp, reason: str) -> None:
-    """A person has found out that an ambiguous message did arrive (message trace, a telephone call)."""
-    row = _row_in(session, row_id, reason, "confirmed", "ambiguous")
-    row.state, row.sent_at = "sent", stamp.at
+    """A person has found out that an ambiguous message did arrive (message trace, a telephone call), or has seen to a text whose
+    network never said what became of it."""
+    row = _row_in(session, row_id, reason, "confirmed", "ambiguous", "sent")
+    if row.state == "sent":
+        if not clear_alarm(session, late_key(row.id), stamp, f"confirmed: {reason}"):
+            raise BadInput(f"message {row_id} is sent: only one that is ambiguous can be confirmed")
+    else:
+        row.state, row.sent_at = "sent", stamp.at
     if not row.keep_body:
         row.sealed = None
     record(session, row.subject_of, "mail.confirmed", stamp, reason, named(row))
     clear_alarm(session, alarm_key(row.id), stamp, f"confirmed: {reason}")
+
+
+def found(session: Session, row: Outbox, service_id: str, stamp: Stamp) -> None:
+    """The text service has an uncertain text under its reference: it was accepted. That is its word, not a guess."""
+    row.state, row.sent_at, row.server_reply = "sent", row.handed_over_at or stamp.at, service_id
+    if not row.keep_body:
+        row.sealed = None
+    record(session, row.subject_of, "mail.found", stamp, "the text service has accepted it", {**named(row), "service_id": service_id})
+    clear_alarm(session, alarm_key(row.id), stamp, "found: the text service has accepted it")
+
+
+def not_accepted(session: Session, row: Outbox, stamp: Stamp, *, many: int) -> None:
+    """The text service does not know an uncertain text, some minutes after it was handed over: it is due again, the same bytes.
+    After ``many`` tries a person hears of it."""
+    _due_now(session, row, stamp, "mail.not_accepted", "the text service does not know it: it was certainly not accepted")
+    if row.tries >= many:
+        alarm(session, row, f"was not accepted in {row.tries} tries; it is tried again, but a person should ring instead", stamp)
+
+
+def late_key(row_id: str) -> str:
+    """The key of the alarm about a text that is neither delivered nor given up."""
+    return f"outbox-late:{row_id}"
 
 
 def _row_in(session: Session, row_id: str, reason: str, wish: str, *states: str) -> Outbox:

@@ -14,8 +14,9 @@ from cme.records.register_tables import ExpectedRegister, Pull, Quarantine, Regi
 from cme.records.review_tables import Answer, Confirmation, Decision, DossierShown, ResumeRequest, Review, ReviewCode, ReviewLink
 from cme.records.school_tables import Contact, Flag, Pupil, RoleHolder, Staff
 from cme.records.screen_tables import ScreenState
+from cme.records.text_tables import ReceivedMessage, TextReading, TextReceipt
 
 __all__ = ["AbsenceRequest", "Action", "Alarm", "Answer", "Base", "Case", "CaseEvent", "CaseNumber", "Confirmation", "Contact", "ContactAttempt", "Decision",
            "DossierShown", "ExpectedRegister", "Finding", "Flag", "HomeSchoolNotice", "HomeVisit", "MessagePassword", "MessageStop", "MissingReport", "Outbox", "ParentMessage", "Professional", "ProfessionalNotice", "Pull", "Pupil",
-           "Quarantine", "RegisterVerdict", "RegisterVersion", "ResumeRequest", "Review", "ReviewCode", "ReviewLink", "RoleHolder", "RollChange", "Roster", "ScreenState",
-           "SourceCursor", "Staff"]
+           "Quarantine", "ReceivedMessage", "RegisterVerdict", "RegisterVersion", "ResumeRequest", "Review", "ReviewCode", "ReviewLink", "RoleHolder", "RollChange", "Roster", "ScreenState",
+           "SourceCursor", "Staff", "TextReading", "TextReceipt"]

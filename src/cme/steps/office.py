@@ -25,12 +25,13 @@ from cme.records.history import MACHINE, Stamp
 from cme.records.sealing import Sealer
 from cme.steps.mail_routes import mailer_of, token_of
 from cme.steps.recipients import permission
+from cme.steps.texting import Texting
 
 HOUSE_FILE = "CME_HOUSE"       # where a running `cme up` or `cme demo` says how to reach it
 
 
 @dataclass
-class Office:
+class Office(Texting):
     """What every step needs. ``policies`` are the rules of the law, the school and its authority."""
 
     engine: Engine
@@ -120,11 +121,16 @@ class Office:
 
     def deliver(self, *, worker: str, only: str | None = None, flow_run_id: str | None = None,
                 task_run_id: str | None = None) -> list[outbox.Delivery]:
-        """Hand due messages to their mail server, alarms first; every outcome is a row and an event."""
+        """Hand due messages to their server, alarms first, then mail, then texts; every outcome is a row and an event."""
+        ways: list[tuple[str, str, outbox.HandOver]] = [(outbox.EMAIL, outbox.ALARM, self.alarm_hand_over()),
+                                                        (outbox.EMAIL, outbox.SCHOOL, self.hand_over())]
+        if self.has_texts:
+            ways.append((outbox.TEXT, outbox.SCHOOL, self.text_hand_over()))
         done = []
-        for route, hand_over in ((outbox.ALARM, self.alarm_hand_over()), (outbox.SCHOOL, self.hand_over())):
+        for channel, route, hand_over in ways:
             done += outbox.deliver(self.engine, self.sealer, hand_over, clock=clock.now, worker=worker, only=only, route=route,
-                                   flow_run_id=flow_run_id, task_run_id=task_run_id, may_leave=self.may_leave)
+                                   channel=channel, flow_run_id=flow_run_id, task_run_id=task_run_id,
+                                   may_leave=self.may_text if channel == outbox.TEXT else self.may_leave)
         return done
 
     def hand_over(self) -> outbox.HandOver:

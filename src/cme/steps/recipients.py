@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 from cme.config.people import People
 from cme.config.policies import Policies
 from cme.errors import BadInput, Misconfigured
+from cme.mail.numbers import number_of, textable
 from cme.records.tables import Contact, Staff
 
 HOME_SCHOOL = ("home_school_absence", "home_school_correction")
@@ -32,6 +33,15 @@ def check_recipient(session: Session, policies: Policies, people: People, kind: 
     elif to not in {people.of(key).email.lower() for key in people.keys} and not session.scalar(
             select(Staff.id).where(func.lower(Staff.email) == to).limit(1)):
         raise Misconfigured("the address is nobody's in the people file, and no teacher's: correct the people file, or cancel the message")
+
+
+def check_number(session: Session, number: str) -> None:
+    """The same of a text: raise Misconfigured, in a sentence without the number (in international form), unless a contact who may be
+    contacted is held with it now."""
+    held = session.scalars(select(Contact.telephone).where(
+        func.regexp_replace(Contact.telephone, "[^0-9]", "", "g").like(f"%{number[-9:]}"), Contact.valid_to.is_(None), ~Contact.do_not_contact))
+    if not any(textable(telephone) and number_of(telephone) == number for telephone in held):
+        raise Misconfigured("the number is no longer one of a contact who may be texted: cancel the text, and look at the contacts")
 
 
 def permission(session: Session, policies: Policies, people: People, kind: str, recipient: str) -> None:
