@@ -11,7 +11,8 @@ from tests.steps.school import PostOffice, School
 
 from cme.config.policies import load
 from cme.config.settings import Settings
-from cme.mail.fake_notify import KEY, TEMPLATE, FakeNotify, Phones
+from cme.mail.fake_notify import FakeNotify
+from cme.mail.fake_phones import KEY, TEMPLATE, Phones
 from cme.records.sealing import Sealer
 from cme.services.demo import PEOPLE
 

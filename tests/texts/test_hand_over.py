@@ -7,7 +7,8 @@ from collections.abc import Callable
 import pytest
 
 from cme.errors import Ambiguous, BadInput, CmeError, Misconfigured, Permanent, Transient
-from cme.mail.fake_notify import KEPT_500, KEY, LOST, NO_JSON, NOTIFY_NUMBER, TEMPLATE, FakeNotify, Phones
+from cme.mail.fake_notify import FakeNotify
+from cme.mail.fake_phones import KEPT_500, KEY, LOST, NO_JSON, NOTIFY_NUMBER, TEMPLATE, Phones
 from cme.mail.numbers import number_of, textable
 from cme.mail.texts import LONGEST, SafeTexts, text_wire
 

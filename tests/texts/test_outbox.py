@@ -9,7 +9,7 @@ from sqlalchemy import select
 from tests.steps.school import School
 
 from cme.errors import BadInput, Misconfigured
-from cme.mail.fake_notify import KEPT_500, KEY, LOST, Phones
+from cme.mail.fake_phones import KEPT_500, KEY, LOST, Phones
 from cme.records import outbox
 from cme.records.alarms import open_alarms
 from cme.records.history import events, verify

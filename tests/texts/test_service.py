@@ -14,7 +14,8 @@ import pytest
 from notifications_python_client.errors import HTTPError
 from notifications_python_client.notifications import NotificationsAPIClient
 
-from cme.mail.fake_notify import KEY, TEMPLATE, FakeNotify
+from cme.mail.fake_notify import FakeNotify
+from cme.mail.fake_phones import KEY, TEMPLATE
 from cme.mail.texts import PLACEHOLDER
 
 REAL = os.environ.get("CME_NOTIFY_CONTRACT_KEY", "")
