@@ -25,7 +25,7 @@ def upgrade() -> None:
         sa.Column("about", JSONB(), nullable=False), sa.Column("pupils", JSONB(), nullable=False),
         sa.Column("state", sa.Text(), nullable=False), sa.Column("done_at", TIME), sa.Column("done_by", sa.Text()), sa.Column("outcome", sa.Text()),
         sa.PrimaryKeyConstraint("id", name="pk_received_message"),
-        sa.UniqueConstraint("channel", "service_id", name="uq_received_message_channel"),
+        sa.UniqueConstraint("channel", "service_id", name="uq_received_message_channel_service_id"),
         sa.CheckConstraint("channel IN ('email','text')", name=op.f("ck_received_message_channel")),
         sa.CheckConstraint("state IN ('open','done')", name=op.f("ck_received_message_state")))
     op.create_index("ix_received_message_state", "received_message", ["state"])
