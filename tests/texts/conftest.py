@@ -7,7 +7,7 @@ import pytest
 import yaml
 from pydantic import SecretStr
 from sqlalchemy import Engine
-from tests.steps.school import PostOffice, School
+from tests.steps.school import AOIFE, BRAM, PostOffice, School, a_pupil
 
 from cme.config.policies import load
 from cme.config.settings import Settings
@@ -15,6 +15,7 @@ from cme.mail.fake_notify import FakeNotify
 from cme.mail.fake_phones import KEY, TEMPLATE, Phones
 from cme.records.sealing import Sealer
 from cme.services.demo import PEOPLE
+from cme.sources.source import Contact
 
 
 @pytest.fixture
@@ -37,4 +38,6 @@ def school(engine: Engine, tmp_path: Path, service: FakeNotify) -> School:
                         notify_template=TEMPLATE)
     office = School(engine, settings, load(), Sealer("a secret for tests only"))
     office.post = PostOffice()
+    # besides the mother and the father, two whose telephones the simulator says no text gets to
+    office.write(a_pupil(contacts=(AOIFE, BRAM, Contact("Off", telephone="07700 900003"), Contact("Wrong", telephone="07700 900002"))), {})
     return office

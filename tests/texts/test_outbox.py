@@ -1,12 +1,13 @@
 """Texts go through the same outbox as mail: never twice by themselves, never lost silently, and nobody wonders what became of one."""
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from pydantic import SecretStr
 from sqlalchemy import select
-from tests.steps.school import School
+from tests.steps.school import AOIFE, BRAM, School, a_pupil
 
 from cme.errors import BadInput, Misconfigured
 from cme.mail.fake_phones import KEPT_500, KEY, LOST, Phones
@@ -239,12 +240,20 @@ def test_a_number_that_cannot_be_texted_queues_nothing(school: School) -> None:
         assert session.scalars(select(Outbox)).all() == []
 
 
-def test_a_row_whose_number_cannot_be_texted_is_told_to_a_person(school: School) -> None:
+def test_a_text_whose_number_is_no_longer_that_of_a_contact_waits_for_a_person(school: School, phones: Phones) -> None:
     row_id = put(school)
-    with school.transaction() as session:
-        session.get_one(Outbox, row_id).recipient = "0121 496 0101"
+    school.write(a_pupil(contacts=(replace(AOIFE, do_not_contact=True), BRAM)), {})
     sweep(school)
-    assert row(school, row_id).state == "failed" and alarms(school) == [f"outbox:{row_id}"] and receipt(school, row_id).failed
+    assert phones.texts == [] and row(school, row_id).state == "queued" and alarms(school) == [f"outbox:{row_id}"]
+    settle_message(school, row_id, by="attendance_officer", cancel="she may not be contacted any more")
+    assert receipt(school, row_id).failed and alarms(school) == []
+
+
+def test_a_number_is_known_however_the_schools_system_writes_it(school: School, phones: Phones) -> None:
+    school.write(a_pupil(contacts=(replace(AOIFE, telephone="+44 (0)7700-900 101"), BRAM)), {})
+    put(school)
+    sweep(school)
+    assert len(phones.texts) == 1
 
 
 def test_a_text_past_its_time_is_not_sent(school: School, phones: Phones, set_clock: Any) -> None:
