@@ -6,7 +6,7 @@ from prefect import flow, get_run_logger
 
 from cme import clock
 from cme.flows.names import by_day
-from cme.tasks import bell, detect, messages, oversee, pull, timetable
+from cme.tasks import bell, compliance, detect, messages, oversee, pull, timetable
 
 
 @flow(name="check-absence", flow_run_name=by_day("check-absence"), persist_result=False)
@@ -23,4 +23,5 @@ def check_absence(day: date | None = None) -> list[str]:
         bell.start_contact(case)
     if messages.propose_sickness_returns(day):
         bell.start_missing_bells()
+    compliance.publish_week()
     return opened
