@@ -13,6 +13,7 @@ from cme.sources.files import CsvFile, CsvFolder
 from cme.sources.source import Mark, Pulled
 
 MONDAY = date(2026, 11, 23)
+DATA = Path(__file__).parent / "data"
 
 
 def pull(folder: Path, data: str | bytes, name: str = "registers.csv", **maps: ColumnMap) -> Pulled:
@@ -47,8 +48,41 @@ def test_a_map_that_says_month_first_is_believed(tmp_path: Path) -> None:
     assert marks(pull(tmp_path, "date,session,group,pupil_id,mark\n09/05/2026,AM,7A,1,/\n", registers=us)) == {(date(2026, 9, 5), "AM", "1"): "/"}
 
 
+OEA = {"date": "attendance_date", "slot": "Period", "group": "section_id", "pupil_id": "student_id", "mark": "AttendanceCode"}
+
+
+def test_a_real_export_is_read_by_a_map_with_the_order_that_its_dates_have(tmp_path: Path) -> None:
+    lessons = ColumnMap(columns=OEA, fixed={"kind": "lesson"}, dates="%d/%m/%Y")
+    pulled = pull(tmp_path, (DATA / "oea_day1.csv").read_bytes(), registers=lessons)
+    assert pulled.rows_accepted == 39 and not pulled.bad_rows and {r.kind for r in pulled.registers} == {"lesson"}
+    assert {r.local_date.month for r in pulled.registers} == {9, 10} and max(r.local_date for r in pulled.registers).day < 13
+
+
+def test_a_real_export_whose_dates_can_only_be_the_other_order_than_the_map_says_gives_no_register(tmp_path: Path) -> None:
+    turned = ColumnMap(columns=OEA, fixed={"kind": "lesson"}, dates="%d/%m/%Y")
+    pulled = pull(tmp_path, (DATA / "oea_us_dates.csv").read_bytes(), registers=turned)
+    [bad] = pulled.bad_rows
+    assert pulled.registers == () and "day and month exchanged from what the column map says" in bad.reason
+    right = pull(tmp_path, (DATA / "oea_us_dates.csv").read_bytes(), registers=turned.model_copy(update={"dates": "%m/%d/%Y"}))
+    assert {r.local_date.month for r in right.registers} == {8, 9} and not right.bad_rows
+
+
+def test_a_list_of_pupils_with_month_first_dates_gives_no_date_of_birth(tmp_path: Path) -> None:
+    (tmp_path / "pupils.csv").write_text("pupil_id,date_of_birth\n1,03/04/2012\n2,08/15/2012\n")
+    os.utime(tmp_path / "pupils.csv", (1e9, 1e9))
+    pulled = pull(tmp_path, "date,session,group,pupil_id,mark\n2026-11-23,AM,7A,1,/\n")
+    assert [(row.where, row.line) for row in pulled.bad_rows] == [("pupils.csv", None)] and pulled.pupils[0].born is None
+    assert "month/day/year" in pulled.bad_rows[0].reason
+
+
+def test_a_file_of_lessons_alone_needs_no_column_for_the_session(tmp_path: Path) -> None:
+    pulled = pull(tmp_path, "date,kind,slot,group,pupil_id,mark\n2026-11-23,lesson,P1,9A,1,/\n2026-11-23,,,9A,1,/\n")
+    assert [(r.kind, r.slot) for r in pulled.registers] == [("lesson", "P1")] and "neither AM nor PM" in pulled.bad_rows[0].reason
+
+
 def test_columns_that_the_map_names_and_the_file_does_not_hold_are_named(tmp_path: Path) -> None:
     pulled = pull(tmp_path, "Date,Session,Group,Adno,Mark\n", registers=SIMS)
+    assert "does not hold (Attendance Date, Forename, Reg Group, Session Name)" in pulled.bad_rows[0].reason
     assert "Attendance Date" in pulled.bad_rows[0].reason and "correct the export or the map" in pulled.bad_rows[0].reason
 
 
@@ -174,7 +208,8 @@ def test_a_report_that_is_none_costs_itself_with_one_sentence(tmp_path: Path, te
     ("registers: {columns: {datum: Day}}", "datum is no column of registers"), ("register: {}", "one part for each kind of file"),
     ("registers: {dates: '%d/%m'}", "day, month and year"), ("registers: {encoding: klingon}", "no encoding"),
     ("registers: {columns: {date: D}, fixed: {date: '2026-11-23'}}", "both columns and fixed"), ("pupils: {layout: week}", "only registers"),
-    ("registers: {layout: year}", "registers.layout"), ("registers: [", "no YAML"), ("staff: {dates: '%d %m %Y'}", "registers and pupils only")])
+    ("registers: {layout: year}", "registers.layout"), ("registers: [", "no YAML"), ("staff: {dates: '%d %m %Y'}", "registers and pupils only"),
+    ("registers: {columns: {session: Period, slot: Period}}", "session, slot cannot be one and the same column")])
 def test_a_map_that_cannot_be_meant_is_refused_with_its_place(text: str, sentence: str) -> None:
     with pytest.raises(BadInput, match=sentence) as refused:
         read_maps(text, "columns.yaml")

@@ -300,7 +300,7 @@ def test_a_folder_that_is_not_there_is_a_matter_for_a_person(tmp_path: Path) -> 
 
 
 def test_an_empty_folder_says_so(tmp_path: Path) -> None:
-    assert pull(tmp_path).notes == ("the folder holds no file registers*.csv, .xlsx or .xml",)
+    assert pull(tmp_path).notes == ("the folder holds no file registers*.csv, .xlsx, .xml or .json",)
 
 
 def test_the_data_are_as_old_as_the_newest_file_and_of_one_moment_only_if_one_file_holds_the_last_day(tmp_path: Path) -> None:

@@ -69,7 +69,7 @@ class Term:
 
     def __post_init__(self) -> None:
         for n, school in enumerate(self.schools):
-            self.semantics[school.school] = (FIRST, FIRST, SEEN, FIRST, SAVED, FIRST, SEEN, FIRST, STALE, FIRST)[n % 10]
+            self.semantics[school.school] = (FIRST, SEEN, SAVED, STALE, FIRST, FIRST, SEEN, FIRST, FIRST, FIRST)[n % 10]
 
     def day(self, school: School, day: date) -> Iterator[Truth]:
         number = school.school[-3:]

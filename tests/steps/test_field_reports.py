@@ -1,8 +1,11 @@
 """What goes wrong in the field: the reports of sources.md section 6 (vendors' help pages, issue trackers), each a test named after it.
 
-The number in a test's name is the report's. Report 16, a failure that arrives as HTTP 200, is with the clients of such systems.
+The number in a test's name is the report's; the last test counts them.
 """
 
+import json
+import os
+import re
 import sqlite3
 from dataclasses import replace
 from datetime import date, datetime, timedelta, timezone
@@ -12,14 +15,19 @@ from typing import Any
 import psycopg2
 import pymysql
 import pytest
+from pydantic import SecretStr
 from sqlalchemy import select
 from sqlalchemy.exc import DBAPIError, OperationalError
+from tests.sources.stub_server import Reply
+from tests.sources.vendor_stubs import ArborStub, BromcomStub
 from tests.steps.school import MONDAY, School
 
 from cme import clock
 from cme.config.policies import FOLDER, ConfigFaults, load
 from cme.errors import Transient
 from cme.records import registers
+from cme.records.alarms import open_alarms
+from cme.records.quarantine import quarantined
 from cme.records.registers import PullResult, current_marks, read_one
 from cme.records.tables import Contact as ContactRow
 from cme.records.tables import ExpectedRegister as ExpectedRow
@@ -28,9 +36,11 @@ from cme.sources.files import CsvFolder
 from cme.sources.source import Contact, ExpectedRegister, Mark, Pulled, Pupil, RegisterDocument, Staff, TimeSemantics
 from cme.sources.sql import SqlSource
 from cme.steps import overdue
+from cme.steps.pull import pull as pull_of_school
 from cme.steps.register_verdicts import judge_day
 
 TEACHERS = (Staff("TQA", "Tansy Quarrelby", "tquarrelby@school.example"), Staff("OFE", "Odo Fennimore", "ofennimore@school.example"))
+DATA = Path(__file__).parents[1] / "sources" / "data"
 OFFICER = "attendance@larkspur-bridge.example"
 
 
@@ -235,6 +245,34 @@ def test_15_leavers_stay_an_empty_answer_is_no_deletion_a_deletion_is_and_contac
         assert len(session.scalars(select(ContactRow).where(ContactRow.valid_to.is_(None))).all()) == 1
 
 
+@pytest.mark.parametrize(("vendor", "answer"), [
+    ("arbor", {"response": {"code": 500, "reason": "sorry", "errors": [{"exception": "x", "message": "deadlock victim"}]}}),
+    ("bromcom", {"success": False, "data": None}), ("xod", json.loads((DATA / "xod_error.json").read_text()))])
+def test_16_an_error_that_arrives_as_http_200_changes_nothing_and_is_told(school: School, tmp_path: Path, vendor: str, answer: Any) -> None:
+    s = school.settings
+    if vendor == "xod":                                        # the answer as it was saved by a script of the school's
+        (tmp_path / "registers.json").write_text(json.dumps(answer))
+        os.utime(tmp_path / "registers.json", (1e9, 1e9))
+        s.registers_folder = tmp_path
+        assert pull_of_school(school, [MONDAY], school.stamp()).rows_quarantined == 1
+        with school.transaction() as session:
+            [row] = quarantined(session, school.school)
+            assert row.place == "registers.json" and "an error of the source in place of data" in row.reason
+        return
+    with (ArborStub() if vendor == "arbor" else BromcomStub()) as stub:
+        s.registers_api, s.registers_api_url, s.registers_api_user, s.registers_api_school = vendor, stub.url, "app", "77"
+        s.registers_api_secret = SecretStr("open-sesame")
+        pull_of_school(school, [MONDAY], school.stamp())
+        with school.transaction() as session:
+            before = current_marks(session, school.school, MONDAY, MONDAY)
+        stub.plan.append(("", Reply(200, answer)))
+        with pytest.raises(Transient):
+            pull_of_school(school, [MONDAY], school.stamp())
+    with school.transaction() as session:
+        assert before and current_marks(session, school.school, MONDAY, MONDAY) == before
+        assert [alarm.key for alarm in open_alarms(session)] == [f"pull:{vendor}"]
+
+
 def test_17_a_full_synchronisation_that_gives_everything_again_corrects_nothing(school: School, set_clock: Any) -> None:
     day = [taken("/ N L", "09:03"), taken("\\ \\ \\", "13:00", slot="PM"), expect(), expect("PM", starts="12:45")]
     set_clock("2026-11-23T13:20:00")
@@ -275,3 +313,8 @@ def test_the_cover_teacher_takes_the_register_and_it_is_on_time(school: School, 
     assert verdicts(school) == {("P1", "9A"): "on_time"}
     with school.transaction() as session:
         assert session.scalars(select(RegisterVerdict.verdict)).all() == ["on time"]
+
+
+def test_each_of_the_eighteen_reports_has_a_test_of_its_number() -> None:
+    numbered = {int(found[1]) for name in globals() if (found := re.match(r"test_(\d\d)_", name))}
+    assert numbered == set(range(1, 19))

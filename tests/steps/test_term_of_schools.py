@@ -1,6 +1,7 @@
 """Every late register of a term is found, and almost nobody is reminded in vain.
 
-By default a few schools on a day before and a day after the clock change; ``CME_TERM_SCHOOLS=50 CME_TERM_DAYS=72`` lives a whole autumn
+By default five schools, among them each of the four kinds of source, on a day before and a day after the clock change;
+``CME_TERM_SCHOOLS=50 CME_TERM_DAYS=72`` lives a whole autumn
 term, and 24 days every third school day of it.
 """
 
@@ -12,7 +13,7 @@ from random import Random
 from tests.steps.school import School
 from tests.steps.term_of_schools import FIRST, POLL, SAVED, SEEN, STALE, Term, figures, some_schools
 
-SCHOOLS, DAYS = int(os.environ.get("CME_TERM_SCHOOLS", "4")), int(os.environ.get("CME_TERM_DAYS", "2"))
+SCHOOLS, DAYS = int(os.environ.get("CME_TERM_SCHOOLS", "5")), int(os.environ.get("CME_TERM_DAYS", "2"))
 
 
 def test_every_late_register_is_found_and_almost_nobody_is_reminded_in_vain(school: School, set_clock: Callable[[str], None]) -> None:

@@ -59,11 +59,16 @@ class ColumnMap(BaseModel):
     def _said_once(self) -> "ColumnMap":
         if both := sorted(self.columns.keys() & self.fixed.keys()):
             raise ValueError(f"{', '.join(both)} cannot stand under both columns and fixed")
+        named = [plain(name) for name in self.columns.values()]
+        if twice := sorted(documented for documented, name in self.columns.items() if named.count(plain(name)) > 1):
+            raise ValueError(f"{', '.join(twice)} cannot be one and the same column of the export; leave all but one out")
         return self
 
     def shape(self, of: Shape) -> Shape:
         """The columns that the file itself must and may hold."""
         own, replaced = _OWN_OF_LAYOUT[self.layout], _REPLACED_BY[self.layout]
+        if self.fixed.get("kind", "").strip().casefold() == "lesson" and of is REGISTERS and self.layout == "long":
+            of = Shape(of.name, of.required - {"session"} | {"slot"}, of.optional - {"slot"} | {"session"}, of.contacts)
         needed = own - {"week_starting"}
         return Shape(of.name, (of.required - replaced | needed) - self.fixed.keys(),
                      (of.optional | own) - replaced - needed - self.fixed.keys(), of.contacts)

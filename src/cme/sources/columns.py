@@ -64,7 +64,8 @@ def positions(header: Sequence[str], shape: Shape) -> dict[str, int]:
             if name in found:
                 twice.add(name)
             found.setdefault(name, position)
-    if missing := sorted(shape.required - found.keys()):
+    optional = {"session"} if {"kind", "slot"} <= found.keys() else set()      # lessons alone have a label of their own
+    if missing := sorted(shape.required - found.keys() - optional):
         raise MissingColumns(f"the column{'s' if len(missing) > 1 else ''} {', '.join(missing)} of {shape.name} "
                              f"{'are' if len(missing) > 1 else 'is'} missing: add {'them' if len(missing) > 1 else 'it'} to the "
                              "first line (docs/registers-csv.md lists the columns)")

@@ -56,6 +56,11 @@ def _declared(data: bytes, encoding: str) -> str:
     raise BadInput(f"the file's letters cannot be read as {encoding}, which the column map says: correct the export or the map")
 
 
+def decoded(data: bytes, declared: str) -> str:
+    """The text of a file, in the encoding of the column map or the one that it can be read in. Raises BadInput."""
+    return data.decode(_declared(data, declared) if declared else encoding_of(data))
+
+
 class CsvText:
     """A CSV file's header and rows. ``where`` maps each documented column to its position.
 
@@ -124,15 +129,17 @@ class CsvText:
 def _header(line: str, shape: Shape, given: ColumnMap) -> tuple[str, list[str]]:
     """The delimiter that makes the most documented columns of the first line, and the first line's cells."""
     best: tuple[int, str, list[str]] = (-1, "", [])
+    widest: list[str] = []
     for delimiter in _DELIMITERS:
         try:
             cells = next(csv.reader([line.rstrip("\n")], delimiter=delimiter, strict=True))
         except (csv.Error, StopIteration):
             continue
+        widest = max(widest, cells, key=len)
         if (count := given.fits(cells, shape)) > best[0]:
             best = count, delimiter, cells
     if not best[1]:
-        given.naming([])      # says which columns of the map are not there
+        given.naming(widest)      # says which columns of the map are not there
         raise MissingColumns(f"the first line cannot be read as the names of the columns of {shape.name}: "
                              "see docs/registers-csv.md")
     return best[1], best[2]

@@ -161,10 +161,6 @@ class Gathering:
             fields["group"] = group
         self._details[pupil] = texts, {**(known[1] if known else {}), **fields}
 
-    def month_day_file(self) -> bool:
-        """Whether the dates give themselves away as month/day/year, so that none of the file can be trusted."""
-        return bool(self.days.month_first) and not self.days.day_first
-
     def tell(self, people: People) -> None:
         """Hand over what the rows say of their pupils."""
         for pupil, (_, fields) in self._details.items():

@@ -13,7 +13,7 @@ from cme.sources.source import BadRow, Contact, Professional, Pupil, Staff
 from cme.sources.values import Days, Unreadable, identifier, many, optional_day, whole, yes
 
 _FIELD = {"date_of_birth": "born"}                       # columns whose field in Pupil has another name
-_DAYS = ("date_of_birth", "admitted", "left")
+DAYS = ("date_of_birth", "admitted", "left")
 REGISTRATIONS = ("sole", "dual-main", "dual-subsidiary", "guest")
 _WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri")
 SESSIONS_OF_A_WEEK = tuple(f"{day}{session}" for day in _WEEKDAYS for session in ("AM", "PM"))
@@ -44,7 +44,7 @@ class PupilColumns:
             text = cells[position].strip()
             if filled_only and not text:
                 continue
-            if name in _DAYS:
+            if name in DAYS:
                 found[_FIELD.get(name, name)] = optional_day(self._days, text, name)
             elif name == "flags":
                 found[name] = tuple(sorted(set(many(text))))

@@ -15,6 +15,7 @@ _CLOCK = re.compile(r"(\d{1,2}):(\d{2})(?::(\d{2})(?:[.,]\d+)?)?", re.ASCII)
 _MOMENT = re.compile(r"(\S+?)[T ](\d{1,2}:\d{2}(?::\d{2})?)(?:[.,](\d{1,6})\d*)?\s*(Z|[+-]\d{2}(?::?\d{2})?)?", re.ASCII)
 _DAMAGED = re.compile(r"\d(?:[.,]\d+)?E\+\d+", re.ASCII | re.IGNORECASE)
 _LONGEST_MARK = 8
+_OTHER_ORDER = "certainly "     # begins what is said of a date that can only be meant in the other order
 
 _YES = {"yes", "y", "true", "t", "1"}
 _NO = {"no", "n", "false", "f", "0", ""}
@@ -25,13 +26,23 @@ class Unreadable(Exception):
 
 
 class Days:
-    """The days of one file. It remembers whether the file's dates give themselves away as day/month or month/day."""
+    """The days of one file. It remembers whether the file's dates give themselves away as written in another order than they are read."""
 
     def __init__(self, form: str = "") -> None:
         self._form = form            # a school's own form such as "%d %b %Y", which holds then beside 2026-11-23
-        self.day_first = False       # some date can only be day/month/year
-        self.month_first = 0         # how many can only be month/day/year
+        self._other = form.translate({ord("d"): "m", ord("m"): "d"}) if {"%d", "%m"} <= {form[n:n + 2] for n in range(len(form))} else ""
+        self.in_order = False        # some date can only be day/month/year, or in the school's own form
+        self.other_order = 0         # how many can only be month/day/year, or the school's own form with the two exchanged
         self._known: dict[str, date | str] = {}
+
+    @property
+    def turned(self) -> str:
+        """Why no day of the file can be trusted: some can only be meant in the other order, and none proves ours. Else empty."""
+        if self.in_order or not self.other_order:
+            return ""
+        order = "with day and month exchanged from what the column map says" if self._form else "as month/day/year"
+        return (f"{self.other_order} date(s) can only be read {order}, and none is certainly in order: no day of the file can be trusted, "
+                "export it with dates as 2026-11-23")
 
     def read(self, text: str, column: str = "date") -> date:
         """``text`` as a day: 2026-11-23 or 23/11/2026, nothing else. Raises Unreadable."""
@@ -41,37 +52,48 @@ class Days:
             if len(self._known) > 50_000:
                 self._known = {text: found}
         if isinstance(found, str):
-            if found.startswith("month/day"):
-                self.month_first += 1
+            if found.startswith(_OTHER_ORDER):
+                self.other_order += 1
             raise Unreadable(f"the {column} is {found}")
         return found
 
     def _read(self, text: str) -> date | str:
         if self._form and text and not _ISO_DAY.fullmatch(text):
-            try:
-                return datetime.strptime(text, self._form).date()
-            except ValueError:
-                return "not in the form that the column map gives, nor 2026-11-23: correct the export or the map"
+            return self._in_own_form(text)
         if match := _ISO_DAY.fullmatch(text):
             year, month, day = map(int, match.groups())
         elif match := _UK_DAY.fullmatch(text):
             day, month, year = map(int, match.groups())
             if day > 12 >= month:
-                self.day_first = True
+                self.in_order = True
         elif not text:
             return "empty: write it as 2026-11-23 or 23/11/2026"
         elif match := _SLASHES.fullmatch(text):
             if int(match[2]) > 12 >= int(match[1]):
-                return "month/day/year, which this product does not guess: export it as 2026-11-23 or 23/11/2026"
+                return f"{_OTHER_ORDER}month/day/year, which this product does not guess: export it as 2026-11-23 or 23/11/2026"
             return "not in the form 2026-11-23 or 23/11/2026 (two figures for day and month): export it so"
         else:
             return "not in the form 2026-11-23 or 23/11/2026: export it so"
         if match.re is _UK_DAY and month > 12 >= day:
-            return "month/day/year, which this product does not guess: export it as 2026-11-23 or 23/11/2026"
+            return f"{_OTHER_ORDER}month/day/year, which this product does not guess: export it as 2026-11-23 or 23/11/2026"
         try:
             return date(year, month, day)
         except ValueError:
             return "no day of the calendar: correct it"
+
+    def _in_own_form(self, text: str) -> date | str:
+        try:
+            found = datetime.strptime(text, self._form).date()
+            self.in_order |= bool(self._other) and found.day > 12
+            return found
+        except ValueError:
+            pass
+        try:
+            if self._other and datetime.strptime(text, self._other):
+                return f"{_OTHER_ORDER}day and month exchanged from what the column map says: correct the export or the map"
+        except ValueError:
+            pass
+        return "not in the form that the column map gives, nor 2026-11-23: correct the export or the map"
 
 
 def optional_day(days: Days, text: str, column: str) -> date | None:
