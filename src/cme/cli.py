@@ -108,7 +108,8 @@ def pull(*, everything: Annotated[bool, Parameter(negative="", help="Read all th
     with _office() as office:
         days = None if everything else steps.window(office, clock.today())
         result = steps.pull(office, days, office.stamp(by), accept_loss)
-        out.print("\n".join([str(result), *(sentence for _, sentence in result.doubts)]))
+        whole = [] if result.outcome == "ok" else [f"Not the whole of today was seen: {result.outcome}"]
+        out.print("\n".join([str(result), *whole, *(sentence for _, sentence in result.doubts), *filter(None, [result.remarks])]), markup=False)
 
 
 @app.command

@@ -233,13 +233,20 @@ def test_what_is_missing_in_one_of_several_files_may_only_not_have_come_yet(sess
 
 
 @pytest.mark.parametrize("more", [{"waiting": ("registers.csv",)}, {"days": (date(2026, 11, 20),)},
-                                  {"notes": ("the folder holds no file registers*.csv",)},
-                                  {"bad_rows": (BadRow("registers.csv", None, "the file is empty", ""),)}])
+                                  {"gaps": ("the folder holds no file registers*.csv",)}])
 def test_a_pull_that_did_not_see_the_whole_of_today_proves_nothing(session: Session, more: dict[str, object]) -> None:
     store(session, register("- -"), when=at(8, 55))
     store(session, when=at(9, 5), **more)
     store(session, register("/ N"), when=at(9, 12))
     assert interval(session) == (at(8, 55), at(9, 12), "observed")
+
+
+@pytest.mark.parametrize("more", [{"notes": ("registers.csv: 1 line(s) of totals passed over",)}, {"bad_rows": (BadRow("query registers", None, "bad", ""),)}])
+def test_a_remark_or_a_bad_row_leaves_a_pull_a_proof(session: Session, more: dict[str, object]) -> None:
+    store(session, register("- -"), when=at(8, 55))
+    store(session, register("- -"), when=at(9, 5), **more)
+    store(session, register("/ N"), when=at(9, 12))
+    assert interval(session) == (at(9, 5), at(9, 12), "observed")
 
 
 def test_a_register_first_seen_days_later_has_no_lower_bound(session: Session) -> None:

@@ -175,9 +175,9 @@ def test_a_row_of_marks_is_never_taken_for_a_total(tmp_path: Path) -> None:
     assert marks(pulled) == {"1": "/"} and len(pulled.bad_rows) == 1
 
 
-def test_a_last_line_cut_short_is_quarantined_and_its_register_is_incomplete(tmp_path: Path) -> None:
+def test_a_last_line_cut_short_is_quarantined_and_what_stood_before_it_may_not_be_whole(tmp_path: Path) -> None:
     pulled = read(tmp_path, HEADER + "2026-11-23,AM,7A,1,/\n2026-11-23,AM,7B,2,/\n2026-11-23,AM,7B,3")
-    assert [(r.group, r.complete) for r in pulled.registers] == [("7A", True), ("7B", False)]
+    assert [(r.group, r.complete) for r in pulled.registers] == [("7A", False), ("7B", False)] and "breaks off" in pulled.gaps[0]
     assert "cut short" in reasons(pulled)[0]
 
 
@@ -300,7 +300,7 @@ def test_a_folder_that_is_not_there_is_a_matter_for_a_person(tmp_path: Path) -> 
 
 
 def test_an_empty_folder_says_so(tmp_path: Path) -> None:
-    assert pull(tmp_path).notes == ("the folder holds no file registers*.csv, .xlsx, .xml or .json",)
+    assert pull(tmp_path).gaps == ("the folder holds no file registers*.csv, .xlsx, .xml or .json",)
 
 
 def test_the_data_are_as_old_as_the_newest_file_and_of_one_moment_only_if_one_file_holds_the_last_day(tmp_path: Path) -> None:

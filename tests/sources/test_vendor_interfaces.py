@@ -161,7 +161,7 @@ def test_pupils_without_any_mark_are_suspicious_and_take_nothing_back(vendor: Ve
     else:
         vendor.stub.rows[vendor.marks] = []
     pulled = vendor.pull()
-    assert "no " in pulled.notes[0] and not [scope for scope in pulled.whole if scope[1] == "session"] and pulled.pupils
+    assert "no " in pulled.gaps[0] and not [scope for scope in pulled.whole if scope[1] == "session"] and pulled.pupils
 
 
 def test_a_page_that_comes_twice_neither_doubles_nor_hides_a_mark(vendor: Vendor) -> None:

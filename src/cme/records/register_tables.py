@@ -31,6 +31,7 @@ class Pull(Base):
     fresh_seconds: Mapped[int] = mapped_column(server_default="1200")       # what the source declares: older says nothing of now
     registers_today: Mapped[int] = mapped_column(server_default="0")        # registers of its own day with a mark entered
     registers_withdrawn: Mapped[int] = mapped_column(server_default="0")    # registers in which the source took marks back
+    remarks: Mapped[str] = mapped_column(server_default="")     # on which nothing hangs; it may name a file
 
 
 class SourceCursor(Base):

@@ -30,7 +30,7 @@ __all__ = ["PullResult", "RegisterState", "StoredRegister", "current_marks", "pu
            "resolve", "store", "store_all"]
 _STORE_LOCK = 0x434D4550
 _COUNTED = ("rows_read", "rows_accepted", "rows_quarantined", "registers_new", "registers_changed", "registers_today",
-            "registers_withdrawn", "outcome")
+            "registers_withdrawn", "outcome", "remarks")
 
 
 @dataclass
@@ -56,6 +56,7 @@ class PullResult:
     registers_withdrawn: int = 0         # registers in which the source took marks back
     doubts: tuple[tuple[Scope, str], ...] = ()      # what the source would have taken back, and is not believed
     outcome: str = "ok"
+    remarks: str = ""                    # what the source's reading was told of besides; it may name a file
 
     @property
     def changed(self) -> bool:
@@ -115,7 +116,8 @@ def store_all(session: Session, pulled: Mapping[str, Pulled], *, source: str, co
         pupils_new=rolls[b.school].new, pupils_changed=rolls[b.school].changed,
         contacts_changed=rolls[b.school].contacts_changed + rolls[b.school].flags_changed,
         expected_changed=staff.get(b.school, 0) + expected.get(b.school, 0),
-        files_waiting=len(b.pulled.waiting), outcome=_outcome(b, today)) for b in brought}
+        files_waiting=len(b.pulled.waiting), outcome=_outcome(b, today),
+        remarks="; ".join(b.pulled.notes)) for b in brought}
     _note_pulls(session, pulled, results, source, stamp, freshness)
     write_versions(session, source, {school: result.pull_id for school, result in results.items()},
                    [new for b in brought for new in b.fresh], stamp)
@@ -142,13 +144,11 @@ def _read_again(pulled: Pulled) -> ReadAgain:
 def _outcome(b: Brought, today: date) -> str:
     """"ok" only for a pull that has seen the whole of today: such a pull is evidence of what was not yet taken."""
     pulled = b.pulled
-    said = [*pulled.notes, *(sentence for scope, sentence in b.withdrawals.doubts if scope[0] == today)]
+    said = [*pulled.gaps, *(sentence for scope, sentence in b.withdrawals.doubts if scope[0] == today)]
     if pulled.waiting:
         said.append(f"{len(pulled.waiting)} file(s) still being written, left for the next pull")
     if pulled.days is not None and today not in pulled.days:
         said.append("for other days than today only")
-    if any(row.line is None for row in pulled.bad_rows):
-        said.append("something could not be read at all, see the quarantine")
     return "; ".join(said) or "ok"
 
 

@@ -185,7 +185,7 @@ def last_day(registers: Path) -> date:
     """The last day of a register export; raises BadInput when the file holds no register that can be read."""
     pulled = CsvFile(registers).pull(None)
     if not pulled.registers:
-        first = pulled.bad_rows[0].reason if pulled.bad_rows else "; ".join(pulled.notes) or "it is empty"
+        first = pulled.bad_rows[0].reason if pulled.bad_rows else "; ".join((*pulled.gaps, *pulled.notes)) or "it is empty"
         raise BadInput(f"{registers.name} holds no register that can be read: {first}; docs/registers-csv.md has the columns")
     return max(register.local_date for register in pulled.registers)
 

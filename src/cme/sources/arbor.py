@@ -79,9 +79,9 @@ class ArborSource:
     def _pulled(self, wanted: tuple[date, ...] | None, read: tuple[date, ...], sessions: ApiRows, marks: ApiRows,
                 lessons: dict[str, Lesson], lost: list[BadRow], pupils: ApiPupils, note: str, revision: int | None) -> Pulled:
         found, taught, last = sessions.found, marks.found, read[-1]
-        notes = [note] if note else []
+        notes, gaps = [note] if note else [], []
         if not found.read and any(day.isoweekday() < 6 for day in read):
-            notes.append("the source gave no roll call at all for the days asked for: is it a holiday, or is a right missing?")
+            gaps.append("the source gave no roll call at all for the days asked for: is it a holiday, or is a right missing?")
         whole = {s for s in found.whole(read) if s[1] == "session"} if found.read else set()
         whole |= {s for s in taught.whole((last,)) if s[1] == "lesson"} if taught.read and not lost else set()
         read_whole = wanted is None or read == wanted
@@ -92,7 +92,7 @@ class ArborSource:
         return Pulled(registers=documents, expected=expected_of(lessons, last),
                       pupils=pupils.pupils(), bad_rows=(*found.bad, *taught.bad, *pupils.bad, *lost),
                       rows_read=found.read + taught.read + pupils.read + len(lost),
-                      rows_accepted=found.accepted + taught.accepted + pupils.accepted, notes=tuple(notes), days=wanted,
+                      rows_accepted=found.accepted + taught.accepted + pupils.accepted, notes=tuple(notes), gaps=tuple(gaps), days=wanted,
                       whole=frozenset(whole), expected_whole=frozenset({last}) if lessons and not lost else frozenset(), cursor=cursor,
                       places=((_PUPILS, True), *(((_ROLL_CALL, True),) if read_whole else ())))
 

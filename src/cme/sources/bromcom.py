@@ -49,11 +49,11 @@ class BromcomSource:
                     self._week(rows, record, monday)
             note = api.clock_note
         found = rows.found
-        notes = [note] if note else []
+        notes, gaps = [note] if note else [], []
         if not found.read and any(day.isoweekday() < 6 for day in asked):
-            notes.append("the source gave no mark at all for the days asked for: is it a holiday, or is a right missing?")
+            gaps.append("the source gave no mark at all for the days asked for: is it a holiday, or is a right missing?")
         return Pulled(registers=in_order(found.documents().values()), pupils=pupils.pupils(), bad_rows=(*found.bad, *pupils.bad),
-                      rows_read=found.read + pupils.read, rows_accepted=found.accepted + pupils.accepted, notes=tuple(notes), days=wanted,
+                      rows_read=found.read + pupils.read, rows_accepted=found.accepted + pupils.accepted, notes=tuple(notes), gaps=tuple(gaps), days=wanted,
                       whole=frozenset(scope for scope in found.whole(asked) if scope[1] == "session") if found.read else frozenset(),
                       places=((_WEEK, True), (_PUPILS, True)))
 

@@ -25,6 +25,7 @@ class Line:
     cells: list[str]
     raw: str
     fault: str = ""
+    ends: bool = False       # the file breaks off here: what should follow is lost
 
 
 def encoding_of(data: bytes) -> str:
@@ -93,7 +94,7 @@ class CsvText:
                 if not any(cells) or not text.strip():
                     continue
                 if line.raw[-1:] != "\n" and self._cut(cells):
-                    line = Line(number, cells, line.raw, "the last line is cut short: was the export still being written?")
+                    line = Line(number, cells, line.raw, "the last line is cut short: was the export still being written?", ends=True)
                 elif len(cells) > width and any(cells[width:]):
                     line = Line(number, cells, line.raw,
                                 f"the row has {len(cells)} cells, the first line has {width}: put quotes "

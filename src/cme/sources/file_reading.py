@@ -29,6 +29,7 @@ class FileReading:
         self.days = tuple(sorted(set(days))) if days is not None else None
         self._day = self.days[-1] if self.days else school_clock.today()
         self.notes: list[str] = []
+        self.gaps: list[str] = []
         self.waiting: list[str] = []
         self.refused: list[BadRow] = []                    # files of which nothing could be read
         self._stable, self._clock, self._zone = stable, clock, zone
@@ -59,6 +60,9 @@ class FileReading:
         for line in text:
             if is_footer(line, text):
                 footers += 1
+            elif line.ends:
+                found.break_off(line.number, line.fault, line.raw)
+                self.gaps.append(f"{path.name} breaks off: what should follow is not known")
             elif line.fault:
                 found.fault(line.number, line.fault, line.raw)
             else:
@@ -170,6 +174,7 @@ class FileReading:
 
     def _refuse(self, path: Path, reason: str) -> None:
         self.refused.append(BadRow(path.name, None, reason))
+        self.gaps.append(f"{path.name} could not be read at all, see the quarantine")
 
     def pulled(self, calendar: Calendar | None) -> Pulled:
         """All that was read."""
@@ -185,5 +190,5 @@ class FileReading:
             one_moment=self._files_of_last_day < 2,
             rows_read=self._read + len(self.refused) + sum(part.read for part in parts),
             rows_accepted=self._accepted + sum(part.accepted for part in parts),
-            notes=tuple(self.notes), days=self.days, expected_whole=frozenset(days) if self._timetable.entries and not self._timetable.bad else frozenset(),
+            notes=tuple(self.notes), gaps=tuple(self.gaps), days=self.days, expected_whole=frozenset(days) if self._timetable.entries and not self._timetable.bad else frozenset(),
             places=tuple((name, True) for name in self._read_through))

@@ -49,7 +49,7 @@ class CsvFolder:
         registers = [path for path in files if path.name.casefold().startswith("registers")]
         reading = FileReading(days, self._stable, self._clock, self._zone, self._maps, self._calendar)
         if not registers:
-            reading.notes.append("the folder holds no file registers*.csv, .xlsx, .xml or .json")
+            reading.gaps.append("the folder holds no file registers*.csv, .xlsx, .xml or .json")
         reading.refuse_others(found)
         for shape, row in ((PUPILS, reading.pupil), (CONTACTS, reading.contact), (STAFF, reading.staff),
                            (TIMETABLE, reading.timetable_row)):

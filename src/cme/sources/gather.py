@@ -85,9 +85,9 @@ class Gathering:
             if self._last is not None:
                 self._registers[self._last].complete = False
 
-    def break_off(self, reason: str) -> None:
-        """The rest cannot be read: nothing of this place is complete."""
-        self.fault(None, reason, "")
+    def break_off(self, line: int, reason: str, raw: str) -> None:
+        """The file ends within this line and the rest is lost: nothing of this place is complete."""
+        self.fault(line, reason, raw)
         self._lost_rows = True
 
     def _key(self, cells: Sequence[str]) -> Key:

@@ -147,7 +147,8 @@ class Pulled:
     one_moment: bool = True               # False: parts of different age, so that what is not in them may only not have come yet
     rows_read: int = 0
     rows_accepted: int = 0
-    notes: tuple[str, ...] = field(default=())
+    notes: tuple[str, ...] = field(default=())      # remarks: nothing of what was judged hangs on them
+    gaps: tuple[str, ...] = ()            # why this reading is no evidence that what is not in it was not taken; () for a whole one
     days: tuple[date, ...] | None = None  # the days that were asked for; None: all
     whole: frozenset[Scope] = frozenset()       # read to the end: what is not among ``registers`` of such a day and kind is gone
     expected_whole: frozenset[date] = frozenset()   # the days whose ``expected`` are all there are

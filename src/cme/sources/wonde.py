@@ -55,14 +55,14 @@ class WondeSource:
                 newest = _later(newest, record)
         found, today = rows.found, clock.today()
         documents = in_order(found.documents().values())
-        notes = []
+        gaps = []
         if since is None and not found.read:
-            notes.append("the source gave no mark at all: has it the right to read attendance? Nothing is taken for absence")
+            gaps.append("the source gave no mark at all: has it the right to read attendance? Nothing is taken for absence")
         cursor = {} if newest is None else {"updated": newest.strftime(_UPDATED), "deleted": deleted,
                                             "whole": self._cursor.get("whole", "") if since else today.isoformat()}
         return Pulled(registers=documents if since is None else tuple(replace(document, complete=False) for document in documents),
                       pupils=pupils.pupils(), bad_rows=(*found.bad, *pupils.bad), as_of=newest,
-                      rows_read=found.read + pupils.read, rows_accepted=found.accepted + pupils.accepted, notes=tuple(notes), days=wanted,
+                      rows_read=found.read + pupils.read, rows_accepted=found.accepted + pupils.accepted, gaps=tuple(gaps), days=wanted,
                       whole=frozenset(s for s in found.whole({d.local_date for d in documents})
                                       if s[1] == "session" and since is None),
                       places=((_PUPILS, True), *(((_MARKS, True),) if since is None else ())), cursor=cursor)

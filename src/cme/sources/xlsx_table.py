@@ -122,7 +122,7 @@ class XlsxTable:
             except StopIteration:
                 return
             except BadInput as reason:
-                yield Line(number, [], "", str(reason))
+                yield Line(number, [], "", str(reason), ends=True)
                 return
             texts = ["" if cell.value is None else str(cell.value) for cell in cells] + [""] * (width - len(cells))
             if any(top <= number <= bottom for _, top, _, bottom in self._merged):

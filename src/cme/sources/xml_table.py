@@ -67,7 +67,7 @@ class XmlTable:
             if fault or any(cell.strip() for cell in cells):
                 yield Line(number, cells, shown(cells), fault or unfit(cells))
         if self._broken:
-            yield Line(len(self._records) + 1, [], "", self._broken)
+            yield Line(len(self._records) + 1, [], "", self._broken, ends=True)
 
 
 def _tag(element: Element) -> str:

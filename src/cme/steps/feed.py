@@ -106,4 +106,6 @@ def _line(session: Session, school: str, source: str, now: datetime) -> str:
 
 def _opaque(pull: Pull) -> str:
     """What may be said of a reading in Prefect: its own sentence may name a file."""
-    return "ok" if pull.outcome == "ok" else pull.outcome.partition(":")[0] if pull.finished_at and pull.rows_read == 0 else "with remarks"
+    if pull.outcome == "ok":
+        return "ok, with remarks" if pull.remarks else "ok"
+    return pull.outcome.partition(":")[0] if pull.finished_at and pull.rows_read == 0 else "not whole"
