@@ -209,6 +209,7 @@ class SchoolFile(Shape):
     overdue_review_reminder_minutes: Minutes
     day_one_reminder_minutes: Minutes
     report_answer_minutes: Minutes
+    reply_read_minutes: Minutes
     second_person_for: Choice
     day_one_flags: Choice
     follow_up_school_days: Days

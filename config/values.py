@@ -74,6 +74,7 @@ class School:
     longest_wait_days: int                   # calendar days: no deadline lies further off, holidays or not
     day_one_reminder_minutes: int
     report_answer_minutes: int               # for what the attendance officer establishes after a report that a child is missing
+    reply_read_minutes: int                  # until a reply of a parent that nobody has read is brought to the next person
     second_person_for: tuple[str, ...]       # which decisions need a second person: "no referral", "close"
     day_one_flags: tuple[str, ...]           # flags of a pupil whose unexplained absence goes to the DSL at once, in lower case
     follow_up_school_days: int
@@ -172,7 +173,7 @@ def school_of(s: SchoolFile) -> School:
         routine_review_school_days=s.review_due.routine.value, day_one_minutes=s.review_due.day_one.value,
         code_valid_minutes=s.code_valid_minutes.value, overdue_review_reminder_minutes=s.overdue_review_reminder_minutes.value,
         longest_wait_days=s.review_due.longest.value, day_one_reminder_minutes=s.day_one_reminder_minutes.value,
-        report_answer_minutes=s.report_answer_minutes.value, second_person_for=s.second_person_for.value,
+        report_answer_minutes=s.report_answer_minutes.value, reply_read_minutes=s.reply_read_minutes.value, second_person_for=s.second_person_for.value,
         day_one_flags=tuple(flag.lower() for flag in s.day_one_flags.value),
         follow_up_school_days=s.follow_up_school_days.value, ack_due_school_days=s.ack_due_school_days.value,
         absent_again_days=s.absent_again_days.value, pull_window_days=s.pull_window_days.value,

@@ -226,6 +226,7 @@ def main() -> None:
     import cme.cli_day_one  # noqa: F401  (pupil, reports, found and police-pack)
     import cme.cli_feed  # noqa: F401  (quarantine and feed)
     import cme.cli_messages  # noqa: F401  (messages, draft, password, ill, roll-change and home-schools)
+    import cme.cli_replies  # noqa: F401  (replies and texts)
     import cme.cli_replay  # noqa: F401  (explain and simulate)
     import cme.cli_reports  # noqa: F401  (report compliance)
     import cme.cli_sources  # noqa: F401  (sources)

@@ -38,6 +38,8 @@ FILLED: dict[str, dict[str, Any]] = {
     "alarm": {"reference": "CME-2026-0012", "sentence": "A question is past its due time.", "school": "Larkspur Bridge School"},
     "la_cover": {"subject": "CME referral", "one": "referral", "reference": "CME-2026-0012", "answer_by": "Wednesday", "telephone": "0121 496 0123",
                  "referrer": "J. Example", "school": "Larkspur Bridge School"},
+    "reply_received": {"reference": "CME-2026-0012", "number": 3, "channel": "text message", "sender": "held as a contact", **REVIEW,
+                       "sent_at": "Monday 23 November 2026, 09:40", "late": "yes", "command": 'cme replies 3 --by YOUR-ROLE --done "..."'},
     "text_not_delivered": {"reference": "CME-2026-0012", "row": "0f3a", "status": "permanent failure", "advice": "Ask for the right number.",
                            "school": "Larkspur Bridge School"},
     "home_school_absence": HOME, "home_school_correction": HOME,
@@ -66,7 +68,7 @@ def test_a_letter_to_anybody_but_an_authority_or_a_school_of_registration_can_ho
     assert used <= {"reference", "link", "code", "due", "valid_until", "childrens_services", "school", "telephone", "date",
                     "group", "session", "start", "reason", "sentence", "raised_at", "title", "answer_by", "referrer", "dossier",
                     "police_emergency", "police", "childrens_services_out_of_hours", "why", "task", "owner", "command", "number", "line",
-                    "given_by", "reported_at", "given_child", "row", "status", "advice", "subject", "one", "urgent"}
+                    "given_by", "reported_at", "given_child", "row", "status", "advice", "channel", "sender", "sent_at", "subject", "one", "urgent"}
 
 
 @pytest.mark.parametrize("name", FILLED)

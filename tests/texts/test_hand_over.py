@@ -129,15 +129,15 @@ def test_all_pages_of_texts_and_of_replies_are_read(texts: SafeTexts, phones: Ph
         texts.hand_over(NUMBER, text_wire("Ring us.", f"row{n}"), go)
         phones.receive(f"+44770090010{n}", f"answer {n}")
     assert [each.reference for each in texts.statuses()] == [f"row{n}" for n in (4, 3, 2, 1, 0)]
-    assert [(each.sender, each.text) for each in texts.received()] == [(f"+44770090010{n}", f"answer {n}") for n in (4, 3, 2, 1, 0)]
+    assert [(each.sender, each.text) for page in texts.received_pages() for each in page] == [(f"+44770090010{n}", f"answer {n}") for n in (4, 3, 2, 1, 0)]
 
 
 def test_a_service_without_replies_has_none(texts: SafeTexts) -> None:
-    assert list(texts.received()) == [] and list(texts.statuses()) == []
+    assert list(texts.received_pages()) == [] and list(texts.statuses()) == []
 
 
 @pytest.mark.parametrize(("fault", "fate"), [("500", Transient), (LOST, Transient), (NO_JSON, Transient), ("429", Transient), ("403", Misconfigured)])
-@pytest.mark.parametrize("ask", [lambda texts: texts.find("row1"), lambda texts: list(texts.received()), lambda texts: texts.check()])
+@pytest.mark.parametrize("ask", [lambda texts: texts.find("row1"), lambda texts: list(texts.received_pages()), lambda texts: texts.check()])
 def test_a_question_without_an_answer_can_be_asked_again(texts: SafeTexts, phones: Phones, fault: str, fate: type[CmeError],
                                                         ask: Callable[[SafeTexts], object]) -> None:
     phones.faults.append(fault)
@@ -157,4 +157,4 @@ def test_a_template_with_other_placeholders_is_found_out(texts: SafeTexts, monke
 def test_a_sender_from_abroad_or_a_short_code_is_kept_as_it_came(texts: SafeTexts, phones: Phones) -> None:
     for sender in ("48601123456", "86286", NOTIFY_NUMBER):
         phones.receive(sender, "x")
-    assert [each.sender for each in texts.received()] == ["+447700900999", "86286", "+48601123456"]
+    assert [each.sender for page in texts.received_pages() for each in page] == ["+447700900999", "86286", "+48601123456"]

@@ -127,18 +127,17 @@ class SafeTexts:
                 return
             last = page[-1]["id"]
 
-    def received(self) -> Iterator[Received]:
-        """The texts that came in and that the service still holds (seven days), newest first.
+    def received_pages(self, most: int = MOST_PAGES) -> Iterator[list[Received]]:
+        """The texts that came in and that the service still holds (seven days), newest first, page by page as they are asked for.
 
         Paged here: the client's own iterator raises TypeError on a page without a "next" link.
         """
         last = None
-        for _ in range(MOST_PAGES):
+        for _ in range(most):
             page = self._asked(self._client.get_received_texts, older_than=last)["received_text_messages"]
-            for each in page:
-                yield Received(each["id"], _international(each["user_number"]), _moment(each["created_at"]), each["content"])
             if not page:
                 return
+            yield [Received(each["id"], _international(each["user_number"]), _moment(each["created_at"]), each["content"]) for each in page]
             last = page[-1]["id"]
 
     def check(self) -> None:

@@ -39,7 +39,8 @@ def check_number(session: Session, number: str) -> None:
     """The same of a text: raise Misconfigured, in a sentence without the number (in international form), unless a contact who may be
     contacted is held with it now."""
     held = session.scalars(select(Contact.telephone).where(
-        func.regexp_replace(Contact.telephone, "[^0-9]", "", "g").like(f"%{number[-9:]}"), Contact.valid_to.is_(None), ~Contact.do_not_contact))
+        func.regexp_replace(Contact.telephone, "[^0-9]", "", "g").like(f"%{number[-9:]}"), Contact.valid_to.is_(None),
+        ~Contact.do_not_contact, ~Contact.court_order))
     if not any(textable(telephone) and number_of(telephone) == number for telephone in held):
         raise Misconfigured("the number is no longer one of a contact who may be texted: cancel the text, and look at the contacts")
 

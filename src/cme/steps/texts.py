@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from cme.errors import CmeError, Misconfigured
@@ -17,11 +17,12 @@ from cme.records import outbox
 from cme.records.alarms import clear_alarm, raise_alarm
 from cme.records.delivery import PLIGHT, alarm
 from cme.records.history import Stamp
-from cme.records.tables import Alarm, Outbox
+from cme.records.tables import Alarm, Outbox, TextReceipt
 from cme.records.text_receipts import FAILED, SETTLED, Receipt, awaited, keep_status, last_read, receipt_of, was_read
+from cme.steps import replies
 from cme.steps.office import Office
 
-__all__ = ["Receipt", "look_after", "receipt_of"]
+__all__ = ["Receipt", "counts", "look_after", "receipt_of"]
 
 UNKNOWN_AFTER = timedelta(minutes=5)        # what the service does not know so long after it was handed over, it never accepted
 UNREAD_AFTER = timedelta(minutes=15)        # how long the service may not answer before a person hears of it
@@ -43,25 +44,28 @@ class Seen:
     found: int = 0
     not_accepted: int = 0
     receipts: int = 0
+    replies: int = 0
     trouble: list[CmeError] = field(default_factory=list)
 
     def __bool__(self) -> bool:
-        return bool(self.found or self.not_accepted or self.receipts or self.trouble)
+        return bool(self.found or self.not_accepted or self.receipts or self.replies or self.trouble)
 
     def __str__(self) -> str:
-        return (f"{self.found} uncertain text(s) found, {self.not_accepted} certainly not accepted, {self.receipts} receipt(s)"
+        return (f"{self.found} uncertain text(s) found, {self.not_accepted} certainly not accepted, {self.receipts} receipt(s), "
+                f"{self.replies} reply(ies)"
                 + ("; the text service could not be read" if self.trouble else ""))
 
 
 def look_after(office: Office, stamp: Stamp) -> Seen:
-    """Settle uncertain texts by what the service says, read receipts, and alarm where the service cannot be read."""
+    """Settle uncertain texts by what the service says, read receipts and replies, alarm where the service cannot be read, and bring
+    replies that nobody reads to the next person."""
     seen = Seen()
     try:
         service = office.text_service()
     except CmeError as error:
         service = None
         seen.trouble.append(error)
-    parts: tuple[Callable[..., None], ...] = (_settle_uncertain, _read_receipts)
+    parts: tuple[Callable[..., None], ...] = (_settle_uncertain, _read_receipts, _read_replies)
     for part in parts:
         try:
             part(office, service, stamp, seen)
@@ -71,7 +75,21 @@ def look_after(office: Office, stamp: Stamp) -> Seen:
         if service is not None or seen.trouble:
             _say_whether_it_answers(office, session, seen, stamp)
         _too_long(session, stamp)
+    replies.watch(office, stamp)
     return seen
+
+
+def _read_replies(office: Office, service: SafeTexts | None, stamp: Stamp, seen: Seen) -> None:
+    if service is not None:
+        seen.replies = replies.read_texts(office, service, stamp)
+
+
+def counts(office: Office) -> dict[str, int]:
+    """How many texts stand where: in the outbox, or, once accepted, as the network says."""
+    with office.transaction() as session:
+        rows = session.execute(select(Outbox.state, TextReceipt.status, func.count()).outerjoin(TextReceipt, TextReceipt.outbox_id == Outbox.id)
+                               .where(Outbox.channel == outbox.TEXT).group_by(Outbox.state, TextReceipt.status).order_by(Outbox.state)).all()
+    return {f"{state}{f', {status}' if status else ''}": n for state, status, n in rows}
 
 
 def _settle_uncertain(office: Office, service: SafeTexts | None, stamp: Stamp, seen: Seen) -> None:
