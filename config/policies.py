@@ -10,6 +10,7 @@ from pathlib import Path
 
 from cme.config import checks
 from cme.config.reading import read
+from cme.config.retention import Retention, RetentionFile, retention_faults, retention_of
 from cme.config.authority_shapes import AuthorityFile
 from cme.config.shapes import Backed, CodesFile, SchoolFile, Shape, StatutoryFile
 from cme.config.values import (
@@ -42,6 +43,7 @@ class Policies:
     school: School
     school_numbers: dict[str, tuple[Number, ...]]
     authority: Authority
+    retention: Retention
     meanings: dict[str, str]
     waiting: tuple[str, ...]
 
@@ -76,6 +78,7 @@ def load(folder: Path | None = None, authority: str | None = None) -> Policies:
     codes = read(folder / "attendance_codes.yaml", CodesFile, faults, "attendance_codes.yaml")
     statutory = read(folder / "statutory.yaml", StatutoryFile, faults, "statutory.yaml")
     school = read(folder / "school.yaml", SchoolFile, faults, "school.yaml")
+    retention = read(folder / "retention.yaml", RetentionFile, faults, "retention.yaml")
     key = authority or (school.local_authority.value if school else None)
     shown = f"authorities/{key}.yaml"
     pack: AuthorityFile | None = None
@@ -90,16 +93,20 @@ def load(folder: Path | None = None, authority: str | None = None) -> Policies:
         faults.extend(checks.school(school, statutory))
     if pack:
         faults.extend(checks.authority(pack, key, shown, _forms(folder)))
-    if faults or not (codes and statutory and school and pack):
+    if retention:
+        faults.extend(retention_faults(retention))
+    if faults or not (codes and statutory and school and pack and retention):
         raise ConfigFaults(faults)
     files: tuple[tuple[str, Shape], ...] = (
         ("attendance_codes.yaml", codes),
         ("statutory.yaml", statutory),
         ("school.yaml", school),
+        ("retention.yaml", retention),
         (shown, pack),
     )
     return Policies(
         codes=code_table_of(codes, school), calendar=calendar_of(school), school=school_of(school), authority=authority_of(pack),
+        retention=retention_of(retention),
         statutory={name: numbers_of(name, shape) for name, shape in statutory.numbers.items()},
         school_numbers={name: numbers_of(name, shape) for name, shape in school.numbers.items()},
         meanings={name: shape.meaning for name, shape in (*statutory.numbers.items(), *school.numbers.items())},

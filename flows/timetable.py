@@ -18,6 +18,7 @@ from cme.flows.notify_authority import notify_authority
 from cme.flows.oversee import oversee_all
 from cme.flows.report_missing import report_missing
 from cme.flows.review_case import review_case
+from cme.flows.watch_records import watch_records
 from cme.flows.watch_registers import watch_registers
 
 ZONE = "Europe/London"
@@ -62,5 +63,6 @@ TIMETABLE = (
     Line(confirm_decision, ("safeguarding",), 2),
     Line(notify_authority, ("notification",), 1),
     Line(needs_a_person, ("needs-a-person",), 1),
+    Line(watch_records, ("records",), 1, cron="10 7 * * *"),
     Line(oversee_all, ("sweep",), 4, skip_when_busy=True, every=60),
 )

@@ -229,6 +229,7 @@ def main() -> None:
     import cme.cli_replies  # noqa: F401  (replies and texts)
     import cme.cli_replay  # noqa: F401  (explain and simulate)
     import cme.cli_reports  # noqa: F401  (report compliance)
+    import cme.cli_rights  # noqa: F401  (retention, hold, rights, rights-request and subject-access)
     import cme.cli_sources  # noqa: F401  (sources)
     import cme.cli_tasks  # noqa: F401  (tasks and done)
     try:

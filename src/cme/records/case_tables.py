@@ -80,6 +80,7 @@ class CaseEvent(Base):
     task_run_id: Mapped[str | None]
     previous_hash: Mapped[str]
     hash: Mapped[str]
+    erased_by: Mapped[int | None]                                # the erasure that emptied ``why`` and ``data``; the hash stays
 
 
 class MissingReport(Base):

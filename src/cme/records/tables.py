@@ -12,11 +12,13 @@ from cme.records.contact_tables import AbsenceRequest, HomeVisit, MessageStop, P
 from cme.records.message_tables import Alarm, HomeSchoolNotice, MessagePassword, Outbox, RollChange
 from cme.records.register_tables import ExpectedRegister, Pull, Quarantine, RegisterVerdict, RegisterVersion, Roster, SourceCursor
 from cme.records.review_tables import Answer, Confirmation, Decision, DossierShown, ResumeRequest, Review, ReviewCode, ReviewLink
+from cme.records.rights_tables import Erasure, EventsTold, LegalHold, RightsRequest
 from cme.records.school_tables import Contact, Flag, Pupil, RoleHolder, Staff
 from cme.records.screen_tables import ScreenState
 from cme.records.text_tables import ReceivedMessage, TextReading, TextReceipt
 
-__all__ = ["AbsenceRequest", "Action", "Alarm", "Answer", "Base", "Case", "CaseEvent", "CaseNumber", "Confirmation", "Contact", "ContactAttempt", "Decision",
-           "DossierShown", "ExpectedRegister", "Finding", "Flag", "HomeSchoolNotice", "HomeVisit", "MessagePassword", "MessageStop", "MissingReport", "Outbox", "ParentMessage", "Professional", "ProfessionalNotice", "Pull", "Pupil",
-           "Quarantine", "ReceivedMessage", "RegisterVerdict", "RegisterVersion", "ResumeRequest", "Review", "ReviewCode", "ReviewLink", "RoleHolder", "RollChange", "Roster", "ScreenState",
-           "SourceCursor", "Staff", "TextReading", "TextReceipt"]
+__all__ = ["AbsenceRequest", "Action", "Alarm", "Answer", "Base", "Case", "CaseEvent", "CaseNumber", "Confirmation", "Contact", "ContactAttempt",
+           "Decision", "DossierShown", "Erasure", "EventsTold", "ExpectedRegister", "Finding", "Flag", "HomeSchoolNotice", "HomeVisit", "LegalHold",
+           "MessagePassword", "MessageStop", "MissingReport", "Outbox", "ParentMessage", "Professional", "ProfessionalNotice", "Pull", "Pupil",
+           "Quarantine", "ReceivedMessage", "RegisterVerdict", "RegisterVersion", "ResumeRequest", "Review", "ReviewCode", "ReviewLink",
+           "RightsRequest", "RoleHolder", "RollChange", "Roster", "ScreenState", "SourceCursor", "Staff", "TextReading", "TextReceipt"]

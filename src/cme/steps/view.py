@@ -41,6 +41,9 @@ WORDS = {
     "people.changed": "people changed", "password.made": "file of a message protected", "password.read": "password read out",
     "message.drafted": "message drafted", "roll_change.reported": "roll change reported", "home_school.told": "referring school told",
     "home_school.corrected": "referring school told of a correction",
+    "hold.set": "legal hold set", "hold.lifted": "legal hold lifted", "retention.erased": "erased with a person's approval",
+    "rights.asked": "request about the child's records", "rights.extended": "request given more time", "rights.decided": "request decided",
+    "subject_access.made": "subject-access export made", "record.read": "record read",
 }
 # of these the sentence may cross into Prefect: it is made of fixed words, dates and counts, never typed by a person
 OPAQUE_WHY = {"contact.attempted", "contact.incomplete", "contact.outcome", "case.to_dsl", "case.approved", "case.followed_up", "case.closed",
