@@ -55,7 +55,7 @@ def hold(about: Child = "", *, reason: Annotated[str, Parameter(help="Why nothin
 @app.command
 def rights_request(child: Child, kind: Annotated[str, Parameter(help="access (to see what is held) or correction.")], *,
                    asker: Annotated[str, Parameter(help="Who asks, as you will answer them.")],
-                   asked: Annotated[str, Parameter(help="What was asked; of a correction: what is wrong, and what must change in the school's system.")],
+                   asked: Annotated[str, Parameter(help="What was asked; of a correction: what is wrong, and what must change in the MIS.")],
                    received: Day = None, by: Role) -> None:
     """Record that somebody asks to see, or to have corrected, what is held about a child. The deadline runs from the day it arrived."""
     from cme import clock

@@ -233,3 +233,18 @@ def test_an_old_register_that_was_amended_lately_stays_with_all_its_versions(sch
     set_clock(LATER.isoformat())
     listed = retention.proposal(school)
     assert len(listed.due.registers) == 19 and "children who have left" not in listed.due.rules
+
+
+def test_what_was_asked_of_parents_and_what_came_back_goes_with_its_case(school: School, old: str) -> None:
+    with school.engine.begin() as connection:
+        pupil, case = connection.execute(text('SELECT pupil_id, id FROM "case"')).one()
+        connection.execute(text("INSERT INTO absence_request (school, pupil_id, day, session, code, case_id, state, opened_at, since) "
+                                "VALUES (:s, :p, '2026-11-23', 'AM', 'N', :c, 'answered', now(), now())"), {"s": school.school, "p": pupil, "c": case})
+        connection.execute(text("INSERT INTO home_visit (request_id, visited_on, half, address, result, outcome, recorded_by, recorded_at) "
+                                "VALUES (1, '2026-11-23', 'AM', '1 Made-up Lane', 'no entry', 'nobody there', 'dsl', now())"))
+        for about in (f'["{old}"]', f'["{old}", "CME-2026-9999"]', '[]'):
+            connection.execute(text("INSERT INTO received_message (channel, service_id, sender, sent_at, noticed_at, sealed, sha256, about, pupils, state, done_at) "
+                                    "VALUES ('text', :a, '07700 900101', now(), now(), 'x', 'h', cast(:a as jsonb), '[]', 'done', '2026-12-02')"), {"a": about})
+    done = approve(school)
+    assert (done.rows["absence_request"], done.rows["home_visit"], done.rows["received_message"]) == (1, 1, 2)     # its own, and the one about nobody
+    assert retention.proposal(school).due.rules == {retention.MAIL: 1}                                             # now about no case that is held

@@ -4,7 +4,7 @@ All of it is one transaction. The database lets append-only rows go only in the 
 """
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import ColumnElement, Table, Text, delete, func, insert, or_, select, text, update
@@ -16,7 +16,8 @@ from cme.records.emptied import ERASED, digest_of
 from cme.records.held import Held, tables_of
 from cme.records.history import Stamp, lock, record
 from cme.records.tables import (
-    Base, CaseEvent, Erasure, ExpectedRegister, Outbox, Quarantine, RegisterVerdict, RegisterVersion, Roster, ScreenState)
+    Base, CaseEvent, Erasure, ExpectedRegister, Outbox, Quarantine, ReceivedMessage, RegisterVerdict, RegisterVersion,
+    Roster, ScreenState)
 
 SUBJECT = "retention"
 
@@ -29,7 +30,8 @@ class Due:
     registers: tuple[int, ...]           # numbers of register versions
     expected: tuple[int, ...]            # and of what was expected and said of the same registers
     verdicts: tuple[int, ...]
-    mail: tuple[str, ...]
+    mail: tuple[str, ...]                # rows of the outbox, and of the messages that came back
+    received: tuple[int, ...]
     quarantine: tuple[int, ...]
     rules: dict[str, int]
 
@@ -68,9 +70,10 @@ def _events(due: Due) -> ColumnElement[bool]:
 
 
 def _plan(due: Due) -> Iterator[tuple[Table, ColumnElement[bool]]]:
-    """Each table with the rows that go. The outbox is met twice by purpose: by what it is about, and by its own age."""
+    """Each table with the rows that go. Messages go by what they are about, or by their own age."""
+    aged: dict[str, Sequence[object]] = {Outbox.__tablename__: due.mail, ReceivedMessage.__tablename__: due.received}
     for table, which in tables_of(due.held):
-        yield table, or_(which, among(table.c.id, due.mail)) if table.name == Outbox.__tablename__ else which
+        yield table, or_(which, among(table.c.id, aged[table.name])) if table.name in aged else which
     for model, numbers in ((RegisterVersion, due.registers), (ExpectedRegister, due.expected), (RegisterVerdict, due.verdicts),
                            (Quarantine, due.quarantine)):
         table = Base.metadata.tables[model.__tablename__]

@@ -4,19 +4,21 @@ A table tells by its columns what its rows are about: a pupil, a case, a review 
 is found without being named here; one with none of them must stand in ``ABOUT_NO_CHILD``, or a test fails.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from sqlalchemy import ColumnElement, Table, or_, select
 from sqlalchemy.orm import Session
 
-from cme.records.tables import Base, Case, CaseEvent, HomeSchoolNotice, Pupil, Review, RollChange
+from cme.records.tables import (
+    AbsenceRequest, Base, Case, CaseEvent, HomeSchoolNotice, Outbox, Pupil, ReceivedMessage, Review, RollChange)
 
 # what else is kept, and what becomes of it
 ABOUT_NO_CHILD = {
     "case_number": "a counter", "erasure": "names no child, and is what remains", "events_told": "a counter", "pull": "how a source was read",
     "source_cursor": "where a source goes on", "screen_state": "a cache of counts, made anew", "staff": "the school's staff",
-    "role_holder": "the school's staff, as long as what they decided",
+    "role_holder": "the school's staff, as long as what they decided", "message_stop": "numbers, and a person's reason",
+    "text_reading": "when a service answered",
     "expected_register": "a timetable; goes with its registers", "register_verdict": "about a register; goes with it",
     "register_version": "marks of many children; by their own rule", "roster": "goes with its last register",
     "quarantine": "rows that could not be read; by their own rule", "case_event": "emptied, never deleted"}
@@ -34,9 +36,23 @@ class Held:
 
 def of_pupil(session: Session, pupil: int, reference: str) -> Held:
     """All of one child. ``reference`` is the child's own (P-1042)."""
-    cases = session.execute(select(Case.id, Case.reference).where(Case.pupil_id == pupil)).all()
-    others = [row for table in (RollChange, HomeSchoolNotice) for row in session.scalars(select(table.reference).where(table.pupil_id == pupil))]
-    return Held(frozenset({pupil}), frozenset(row.id for row in cases), frozenset({reference, *(row.reference for row in cases), *others}))
+    cases = of_cases(session, session.scalars(select(Case.id).where(Case.pupil_id == pupil)))
+    others = {row for table in (RollChange, HomeSchoolNotice) for row in session.scalars(select(table.reference).where(table.pupil_id == pupil))}
+    asked = {name_of(request) for request in session.scalars(select(AbsenceRequest).where(AbsenceRequest.pupil_id == pupil))}
+    return Held(frozenset({pupil}), cases.cases, cases.references | {reference} | others | asked)
+
+
+def of_cases(session: Session, numbers: Iterable[int]) -> Held:
+    """All of these cases, and of the absences that became part of them."""
+    cases = frozenset(numbers)
+    references = set(session.scalars(select(Case.reference).where(Case.id.in_(cases))))
+    asked = {name_of(request) for request in session.scalars(select(AbsenceRequest).where(AbsenceRequest.case_id.in_(cases)))}
+    return Held(frozenset(), cases, frozenset(references | asked))
+
+
+def name_of(request: AbsenceRequest) -> str:
+    """How a request about an absence is named where names may not stand."""
+    return f"ABS-{request.id}"
 
 
 def together(parts: list[Held]) -> Held:
@@ -67,5 +83,12 @@ def condition(table: Table, held: Held) -> ColumnElement[bool] | None:
         parts.append(c.flow_run_id.in_(select(CaseEvent.flow_run_id).where(CaseEvent.subject.in_(held.references), CaseEvent.what == "review.rung")))
     if "pupil_id" in c:
         parts.append(c.pupil_id.in_(held.pupils))
+    if "request_id" in c:
+        parts.append(c.request_id.in_(select(AbsenceRequest.id).where(
+            or_(AbsenceRequest.case_id.in_(held.cases), AbsenceRequest.pupil_id.in_(held.pupils)))))
+    if "outbox_id" in c:
+        parts.append(c.outbox_id.in_(select(Outbox.id).where(Outbox.subject_of.in_(held.references))))
+    if table.name == ReceivedMessage.__tablename__:      # of several children: as long as the last of them
+        parts.append((c.about != []) & c.about.contained_by(sorted(held.references)))
     parts += [c[name].in_(held.references) for name in _REFERENCES if name in c]
     return or_(*parts) if parts else None

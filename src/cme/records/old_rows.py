@@ -8,7 +8,8 @@ from sqlalchemy.orm import Session, aliased
 
 from cme.records.arrays import among
 from cme.records.tables import (
-    Case, ExpectedRegister, HomeSchoolNotice, Outbox, Pupil, Quarantine, RegisterVerdict, RegisterVersion, RollChange, Roster)
+    Case, ExpectedRegister, HomeSchoolNotice, Outbox, Pupil, Quarantine, ReceivedMessage, RegisterVerdict, RegisterVersion,
+    RollChange, Roster)
 
 Numbers = tuple[int, ...]
 
@@ -47,7 +48,8 @@ def gone_pupils(session: Session, school: str, day: date, moment: datetime, prot
     young = select(func.unnest(Roster.pupils)).where(select(v.id).where(
         v.roster_id == Roster.id, v.school == school, or_(v.seen_at > moment, v.local_date > day)).exists())
     rows = session.execute(select(Pupil.id, Pupil.left, Pupil.last_seen).where(
-        Pupil.school == school, Pupil.last_seen <= moment, or_(Pupil.left.is_(None), Pupil.left <= day), Pupil.id.not_in(young)).order_by(Pupil.id)).all()
+        Pupil.school == school, Pupil.last_seen <= moment, or_(Pupil.left.is_(None), Pupil.left <= day),
+        Pupil.id.not_in(young)).order_by(Pupil.id)).all()
     return [(row.id, max(row.left or date.min, row.last_seen.date())) for row in rows if row.id not in protected]
 
 
@@ -55,7 +57,15 @@ def old_mail(session: Session, moment: datetime, settled: Collection[str]) -> li
     """(row, day) of messages made at ``moment`` or before that belong to no child: what does goes with the child's own records."""
     own = [select(table.reference) for table in (Case, RollChange, HomeSchoolNotice)]
     return [(row.id, row.created_at.date()) for row in session.execute(select(Outbox.id, Outbox.created_at).where(
-        Outbox.created_at <= moment, Outbox.state.in_(settled), *(Outbox.subject_of.not_in(query) for query in own)).order_by(Outbox.id))]
+        Outbox.created_at <= moment, Outbox.state.in_(settled), Outbox.subject_of.not_like("ABS-%"),
+        *(Outbox.subject_of.not_in(query) for query in own)).order_by(Outbox.id))]
+
+
+def old_answers(session: Session, moment: datetime) -> list[tuple[int, date]]:
+    """(row, day) of messages that came back and were seen to at ``moment`` or before, where no case that they are about is held any more."""
+    held = select(Case.id).where(ReceivedMessage.about.has_key(Case.reference)).exists()  # type: ignore[attr-defined]
+    return [(row.id, row.done_at.date()) for row in session.execute(select(ReceivedMessage.id, ReceivedMessage.done_at).where(
+        ReceivedMessage.state == "done", ReceivedMessage.done_at <= moment, ~held).order_by(ReceivedMessage.id))]
 
 
 def settled_rows(session: Session, school: str, moment: datetime) -> list[tuple[int, date]]:

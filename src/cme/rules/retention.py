@@ -28,12 +28,14 @@ class Kept:
 
 def years_later(day: date, years: int) -> date:
     """The same date so many years later; of 29 February the day after, never the day before."""
-    return date(day.year + years, 3, 1) if (day.month, day.day) == (2, 29) and not calendar.isleap(day.year + years) else day.replace(year=day.year + years)
+    if (day.month, day.day) == (2, 29) and not calendar.isleap(day.year + years):
+        return date(day.year + years, 3, 1)
+    return day.replace(year=day.year + years)
 
 
 def years_before(day: date, years: int) -> date:
     """The latest date whose ``years_later`` is not after ``day``: what was made on it or before may go."""
-    found = date(day.year - years, 2, 28) if (day.month, day.day) == (2, 29) and not calendar.isleap(day.year - years) else day.replace(year=day.year - years)
+    found = date(day.year - years, day.month, min(day.day, 28))
     while years_later(found + timedelta(days=1), years) <= day:
         found += timedelta(days=1)
     return found

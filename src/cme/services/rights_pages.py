@@ -19,7 +19,8 @@ SHOWN = 12      # characters of a list's number: enough that no other list has t
 def print_proposal(out: Console, listed: Proposal, *, references: bool = False) -> None:
     """What may go and since when, what stays and why, and how to approve exactly this list."""
     if listed.lines:
-        table = Table("by the rule", "which says", "number", "due since", box=box.SIMPLE, title=f"May be erased on {listed.as_of:%-d %B %Y}", title_justify="left")
+        table = Table("by the rule", "which says", "number", "due since", box=box.SIMPLE, title_justify="left",
+                      title=f"May be erased on {listed.as_of:%-d %B %Y}")
         for line in listed.lines:
             table.add_row(line.rule, line.basis, str(line.number), f"{line.due_since:%-d %B %Y}")
         out.print(table)
@@ -44,7 +45,9 @@ def print_requests(out: Console, office: Office, rows: Sequence[RightsRequest]) 
         return
     table = Table("reference", "child", "kind", "asked by", "what", "received", "to be answered by", "decision", box=box.SIMPLE)
     for row in rows:
-        late = not row.decided_at and row.due_on < clock.today()
-        settled = escape(f"{row.decision}: {row.reason}" + (f" Changed: {row.changed}" if row.changed else "")) if row.decided_at else "[red]OVERDUE[/]" if late else "open"
-        table.add_row(row.reference, reference_of(row.pupil_id), row.kind, escape(row.asked_by), escape(row.asked), f"{row.received_on:%-d %b %Y}", f"{row.due_on:%-d %b %Y}", settled)
+        settled = "[red]OVERDUE[/]" if row.due_on < clock.today() else "open"
+        if row.decided_at:
+            settled = escape(f"{row.decision}: {row.reason}" + (f" Changed: {row.changed}" if row.changed else ""))
+        table.add_row(row.reference, reference_of(row.pupil_id), row.kind, escape(row.asked_by), escape(row.asked),
+                      f"{row.received_on:%-d %b %Y}", f"{row.due_on:%-d %b %Y}", settled)
     out.print(table)

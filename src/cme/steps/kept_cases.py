@@ -9,7 +9,9 @@ from sqlalchemy.orm import Session
 
 from cme import clock
 from cme.records import cases
-from cme.records.tables import Action, Alarm, Case, Decision, Flag, LegalHold, MissingReport, Outbox, Pupil, Review, RightsRequest
+from cme.records.held import name_of
+from cme.records.tables import (
+    AbsenceRequest, Action, Alarm, Case, Decision, Flag, LegalHold, MissingReport, Outbox, Pupil, ReceivedMessage, Review, RightsRequest)
 from cme.rules.day_one import watched_flags
 from cme.rules.retention import Kept, keep_case
 from cme.steps.decisions import POLICE, REFER, SOCIAL_WORKER, URGENT, YES
@@ -41,11 +43,11 @@ def asking_pupils(session: Session, school: str) -> set[int]:
 def kept_cases(office: Office, session: Session) -> list[KeptCase]:
     """Every case of the school with how long it is kept."""
     held, asking, protected = held_pupils(session, office.school), asking_pupils(session, office.school), _protection(office, session)
-    unfinished, years = _unfinished(session), office.policies.retention
+    waiting, years = unfinished(session), office.policies.retention
     born: dict[int, date | None] = dict(session.execute(select(Pupil.id, Pupil.born).where(Pupil.school == office.school)).tuples().all())
     return [KeptCase(case.id, case.reference, case.pupil_id, keep_case(
         clock.local(case.closed_at).date() if case.closed_at else None, born.get(case.pupil_id), protection=case.id in protected,
-        unfinished=case.reference in unfinished or case.id in unfinished, held=case.pupil_id in held, asked=case.pupil_id in asking,
+        unfinished=case.reference in waiting or case.id in waiting, held=case.pupil_id in held, asked=case.pupil_id in asking,
         case_years=years.case_years, protection_years=years.child_protection_years))
         for case in session.scalars(select(Case).where(Case.school == office.school).order_by(Case.id))]
 
@@ -65,9 +67,12 @@ def _protection(office: Office, session: Session) -> set[int]:
     return found
 
 
-def _unfinished(session: Session) -> set[str | int]:
-    """Cases by reference or number in which something still waits for a person or a machine."""
+def unfinished(session: Session) -> set[str | int]:
+    """References, and cases by number, with which something still waits for a person or a machine."""
     found: set[str | int] = set(session.scalars(select(Outbox.subject_of).where(Outbox.state.not_in(SETTLED_MAIL))))
     found |= set(session.scalars(select(Alarm.subject).where(Alarm.cleared_at.is_(None))))
+    found |= {reference for about in session.scalars(select(ReceivedMessage.about).where(ReceivedMessage.state == "open")) for reference in about}
     found |= set(session.scalars(select(Action.case_id).where(Action.done_at.is_(None))))
+    found |= set(session.scalars(select(AbsenceRequest.case_id).where(AbsenceRequest.state == "open", AbsenceRequest.case_id.is_not(None))))
+    found |= {name_of(request) for request in session.scalars(select(AbsenceRequest).where(AbsenceRequest.state == "open"))}
     return found | set(session.scalars(select(Review.case_id).where(Review.state == "open")))

@@ -16,11 +16,11 @@ from cme.errors import BadInput
 from cme.records import old_rows
 from cme.records.alarms import clear_alarm, raise_alarm
 from cme.records.erasing import Due, erase
-from cme.records.held import Held, of_pupil, together
+from cme.records.held import of_cases, of_pupil, together
 from cme.records.history import Stamp, lock
 from cme.records.tables import Erasure
 from cme.rules.retention import ORDINARY, PROTECTED, years_before, years_later
-from cme.steps.kept_cases import SETTLED_MAIL, KeptCase, asking_pupils, held_pupils, kept_cases
+from cme.steps.kept_cases import SETTLED_MAIL, KeptCase, asking_pupils, held_pupils, kept_cases, unfinished
 from cme.steps.office import Office
 from cme.steps.report_form import reference_of
 
@@ -65,8 +65,12 @@ def propose(office: Office, session: Session, day: date) -> Proposal:
     protected = held_pupils(session, office.school) | asking_pupils(session, office.school) | {c.pupil for c in cases if not c.kept.may_go(day)}
     last = years_before(day, register_years)
     registers, expected, verdicts, kept_registers = old_rows.old_registers(session, office.school, last, _end(last), protected)
-    pupils = old_rows.gone_pupils(session, office.school, last, _end(last), protected)
+    waiting = unfinished(session)
+    left = [(of_pupil(session, number, reference_of(number)), on)
+            for number, on in old_rows.gone_pupils(session, office.school, last, _end(last), protected)]
+    pupils = [(held, on) for held, on in left if not held.references & waiting]
     mail = old_rows.old_mail(session, _end(years_before(day, years.mail_years)), SETTLED_MAIL)
+    received = old_rows.old_answers(session, _end(years_before(day, years.mail_years)))
     quarantine = old_rows.settled_rows(session, office.school, _end(years_before(day, years.quarantine_years)))
     oldest = old_rows.oldest_entry(session, registers)
     found = [
@@ -74,12 +78,12 @@ def propose(office: Office, session: Session, day: date) -> Proposal:
         _line(PROTECTED, f"{years.child_protection_years} years after birth", [c.kept.until for c in going if c.kept.why == PROTECTED]),
         _line(REGISTERS, f"{register_years} years after the entry", [years_later(oldest, register_years)] * len(registers) if oldest else []),
         _line(PUPILS, f"{register_years} years after the last entry", [years_later(on, register_years) for _, on in pupils]),
-        _line(MAIL, f"{years.mail_years} years after it was made", [years_later(on, years.mail_years) for _, on in mail]),
+        _line(MAIL, f"{years.mail_years} years after it was made", [years_later(on, years.mail_years) for _, on in (*mail, *received)]),
         _line(QUARANTINE, f"{years.quarantine_years} years after it was settled", [years_later(on, years.quarantine_years) for _, on in quarantine])]
     lines = tuple(line for line in found if line is not None)
-    held = together([_of_cases(going), *(of_pupil(session, number, reference_of(number)) for number, _ in pupils)])
-    due = Due(held, registers, expected, verdicts, tuple(row for row, _ in mail), tuple(row for row, _ in quarantine),
-              {line.rule: line.number for line in lines})
+    held = together([of_cases(session, [case.number for case in going]), *(held for held, _ in pupils)])
+    due = Due(held, registers, expected, verdicts, tuple(row for row, _ in mail), tuple(row for row, _ in received),
+              tuple(row for row, _ in quarantine), {line.rule: line.number for line in lines})
     return Proposal(day, _number(due), lines, _kept(cases, day, kept_registers), tuple(sorted(held.references)), due)
 
 
@@ -97,19 +101,17 @@ def _line(rule: str, basis: str, due: list[date | None]) -> Line | None:
     return Line(rule, basis, len(days), min(days)) if days else None
 
 
-def _of_cases(going: list[KeptCase]) -> Held:
-    return Held(frozenset(), frozenset(case.number for case in going), frozenset(case.reference for case in going))
-
-
 def _kept(cases: list[KeptCase], day: date, registers: int) -> dict[str, int]:
     found = Counter(f"cases: {case.kept.why}" + (f" until {case.kept.until.year} at the earliest" if case.kept.until else "")
                     for case in cases if not case.kept.may_go(day))
-    return dict(sorted(found.items())) | ({"registers (with every version) that name a child of whom something is kept": registers} if registers else {})
+    if registers:
+        found["registers (with every version) that name a child of whom something is kept"] = registers
+    return dict(sorted(found.items()))
 
 
 def _number(due: Due) -> str:
     parts = [sorted(due.held.pupils), sorted(due.held.cases), sorted(due.held.references), due.registers, due.expected, due.verdicts, due.mail,
-             due.quarantine]
+             due.received, due.quarantine]
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
 

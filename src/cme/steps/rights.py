@@ -71,7 +71,8 @@ def extend(office: Office, reference: str, reason: str, stamp: Stamp) -> date:
             raise BadInput(f"{row.reference} was given more time already; it is due on {row.due_on}")
         if clock.local(stamp.at).date() > row.due_on:
             raise BadInput(f"{row.reference} was due on {row.due_on}: it is too late to take more time; answer it now")
-        row.due_on, row.extended_reason = answer_due(months_later(row.received_on, years.answer_months), years.extended_months, _working_day(office)), reason.strip()
+        row.due_on = answer_due(months_later(row.received_on, years.answer_months), years.extended_months, _working_day(office))
+        row.extended_reason = reason.strip()
         clear_alarm(session, _alarm(row), stamp, "it was given more time")
         record(session, reference_of(row.pupil_id), "rights.extended", stamp, f"to be answered by {row.due_on.isoformat()}",
                {"request": row.reference, "reason": reason.strip(), "due": row.due_on.isoformat()})
