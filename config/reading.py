@@ -11,7 +11,7 @@ from cme.config.shapes import Shape
 S = TypeVar("S", bound=Shape)
 
 
-class _Loader(yaml.SafeLoader):
+class _Loader(yaml.CSafeLoader):
     """YAML without its two traps: a key read as True (``on``, ``yes``) and a key given twice are refused."""
 
 

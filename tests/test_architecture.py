@@ -1,6 +1,8 @@
 """The one-way arrows of docs/architecture.md, and what else holds of the whole tree."""
 
 import ast
+import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
@@ -88,8 +90,6 @@ def test_the_packages_named_in_pyproject_are_the_folders_that_hold_code() -> Non
 
 
 def test_no_flow_file_is_named_like_a_standard_library_module() -> None:
-    import sys
-
     for folder in ("flows", "tasks", "config"):
         clash = {path.stem for path in (ROOT / folder).glob("*.py")} & set(sys.stdlib_module_names)
         assert not clash, f"{folder}/ holds {clash}, which would hide the standard library when a file is loaded by its path"
@@ -114,3 +114,10 @@ def test_no_commit_names_a_registry_or_a_path_of_one_machine() -> None:
         if path.is_file() and path.suffix in {".py", ".md", ".toml", ".txt", ".yaml", ".yml", ".cfg"} and not {".venv", ".git", "build"} & set(inside):
             text = path.read_text(encoding="utf-8", errors="ignore")
             assert not [w for w in words if w in text], f"{'/'.join(inside)} names {[w for w in words if w in text]}"
+
+
+def test_a_run_that_asks_imports_nothing_it_seldom_needs() -> None:
+    """Each answer starts a process; what it imports before it has read the answer is what its person waits for."""
+    code = "import sys, cme.flows.review_case, cme.flows.confirm_decision, cme.flows.contact_parents; print(*sys.modules)"
+    loaded = set(subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split())
+    assert loaded and not loaded & {"alembic", "docx", "docxtpl", "fontTools", "holidays.countries", "openpyxl", "pikepdf", "typst"}

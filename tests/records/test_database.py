@@ -3,6 +3,7 @@ from pathlib import Path
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import Engine, insert, inspect, text
 from sqlalchemy.exc import IntegrityError
 
@@ -99,3 +100,7 @@ def test_a_server_by_url_is_migrated_only_when_asked(cluster: Cluster, bare: Eng
     with database.open_records(url, tmp_path, migrate=True) as records:
         assert records.cluster is None and database.check(records.engine) == ""
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_newest_migration_is_told_without_alembic() -> None:
+    assert database.newest_migration() == ScriptDirectory.from_config(database._config()).get_current_head()

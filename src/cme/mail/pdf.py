@@ -1,4 +1,7 @@
-"""A notification as a PDF that everyone can read: tagged (PDF/UA-1), with its own fonts, the same bytes for the same facts."""
+"""A notification as a PDF that everyone can read: tagged (PDF/UA-1), with its own fonts, the same bytes for the same facts.
+
+The libraries are imported where they are used: most runs render nothing, and each begins with its imports.
+"""
 
 import io
 import json
@@ -10,10 +13,6 @@ from functools import cache
 from importlib.resources import as_file, files
 from pathlib import Path
 from typing import Any
-
-import pikepdf
-import typst
-from fontTools.ttLib import TTFont
 
 from cme.errors import BadInput, Permanent
 from cme.mail.notification import Notification
@@ -36,7 +35,7 @@ def notification_pdf(notification: Notification, at: datetime, *, exact_text: st
     if exact_text:
         data, spelled = legible(data, "[U+{:04X}]")
         data["spelled"] = spelled
-    if uncovered := sorted({ord(letter) for text in _texts(data) for letter in text} - _covered()):
+    if uncovered := sorted(ord(letter) for letter in {letter for text in _texts(data) for letter in text} if not _printed(letter)):
         raise UncoveredText("the fonts of the PDF lack " + ", ".join(f"U+{point:04X}" for point in uncovered[:5])
                             + ": send the notification as text")
     return typeset("notification.typ", data, at)
@@ -44,6 +43,8 @@ def notification_pdf(notification: Notification, at: datetime, *, exact_text: st
 
 def typeset(template: str, data: dict[str, Any], at: datetime) -> bytes:
     """``data`` set by a template of ``letters/`` as a PDF/UA-1 file dated ``at``, with our own fonts. The data is text, never markup."""
+    import typst
+
     with as_file(_MAIL / "fonts") as fonts, as_file(_MAIL / "letters") as letters:
         return typst.compile((letters / template).read_bytes(), root=str(letters), font_paths=[str(fonts)],
                              ignore_system_fonts=True, sys_inputs={"data": json.dumps(data, ensure_ascii=False)},
@@ -52,9 +53,8 @@ def typeset(template: str, data: dict[str, Any], at: datetime) -> bytes:
 
 def legible(data: Any, instead: str = "?") -> tuple[Any, bool]:
     """``data`` with ``instead`` (formatted with its number) for every character that none of our fonts has, and whether there was one."""
-    covered = _covered()
     if isinstance(data, str):
-        text = "".join(letter if ord(letter) in covered else instead.format(ord(letter)) for letter in data)
+        text = "".join(letter if _printed(letter) else instead.format(ord(letter)) for letter in data)
         return text, text != data
     if isinstance(data, dict):
         found = {key: legible(value, instead) for key, value in data.items()}
@@ -73,6 +73,8 @@ def encrypt(pdf: bytes, password: str, attached: dict[str, bytes] | None = None)
     """
     if len(password) < SHORTEST_PASSWORD or not password.isascii() or not password.isprintable():
         raise BadInput(f"the password of a PDF needs at least {SHORTEST_PASSWORD} plain characters (no accents, no line breaks)")
+    import pikepdf
+
     made = io.BytesIO()
     with pikepdf.open(io.BytesIO(pdf)) as opened:
         for name, content in (attached or {}).items():
@@ -84,13 +86,20 @@ def encrypt(pdf: bytes, password: str, attached: dict[str, bytes] | None = None)
 
 @cache
 def _covered() -> frozenset[int]:
-    """The code points that the fonts can print, and those that print nothing (line breaks, marks of direction)."""
-    points: set[int] = {point for point in range(0x110000) if unicodedata.category(chr(point)) in ("Cc", "Cf", "Zl", "Zp")}
+    """The code points that the fonts can print."""
+    from fontTools.ttLib import TTFont
+
+    points: set[int] = set()
     with as_file(_MAIL / "fonts") as fonts:
         for each in ("OpenSans-Regular.ttf", "DejaVuSans.ttf"):
             with TTFont(Path(fonts) / each, lazy=True) as font:
                 points |= font.getBestCmap().keys()
     return frozenset(points)
+
+
+def _printed(letter: str) -> bool:
+    """Whether a letter can be printed, or prints nothing (line breaks, marks of direction)."""
+    return ord(letter) in _covered() or unicodedata.category(letter) in ("Cc", "Cf", "Zl", "Zp")
 
 
 def _texts(data: Any) -> Iterator[str]:

@@ -8,7 +8,6 @@ import io
 import re
 from typing import Any
 
-from docxtpl import DocxTemplate
 from jinja2 import StrictUndefined
 from jinja2.exceptions import SecurityError, TemplateError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
@@ -32,6 +31,8 @@ def fill(form: bytes, notification: Notification) -> bytes:
     ``authority``, ``school``, ``contacts``, ``attempts``, ``findings``, ``actions``, ``decision``, ``not_on_record``. Raises
     UnusableForm, naming the place and no value.
     """
+    from docxtpl import DocxTemplate       # a tenth of a second that only the authorities with a form of their own cost
+
     environment = ImmutableSandboxedEnvironment(undefined=StrictUndefined, autoescape=True)
     made = io.BytesIO()
     try:
