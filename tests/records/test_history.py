@@ -3,11 +3,12 @@ from datetime import datetime, timedelta, timezone
 
 import pytest
 from sqlalchemy import Engine, delete, insert, select, text, update
+from sqlalchemy.event import listen
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from cme.records.database import sessions
-from cme.records.history import GENESIS, MACHINE, Stamp, events, record, verify
+from cme.records.history import GENESIS, MACHINE, Stamp, events, lock, record, verify
 from cme.records.tables import Answer, CaseEvent, Decision, RegisterVersion, Roster
 
 NOON = datetime(2026, 11, 23, 12, 0, tzinfo=timezone.utc)
@@ -141,3 +142,68 @@ def test_writers_at_the_same_time_keep_one_unbroken_chain(engine: Engine):
     with sessions(engine)() as session:
         assert verify(session) == []
         assert [len(events(session, f"CME-2026-{writer:04}")) for writer in range(5)] == [20] * 5
+
+
+def test_writers_of_several_events_each_keep_one_unbroken_chain(engine: Engine):
+    start = threading.Barrier(3)
+
+    def write(writer: int) -> None:
+        with sessions(engine)() as session:
+            start.wait()
+            for _ in range(8):                            # one session, one transaction after another
+                for number in range(4):
+                    record(session, f"CME-2026-{writer:04}", "step", STAMP, data={"number": number})
+                session.commit()
+
+    writers = [threading.Thread(target=write, args=(writer,)) for writer in range(3)]
+    for writer in writers:
+        writer.start()
+    for writer in writers:
+        writer.join()
+    with sessions(engine)() as session:
+        assert verify(session) == [] and [len(events(session, f"CME-2026-{w:04}")) for w in range(3)] == [32] * 3
+
+
+@pytest.mark.parametrize("ending", ["rollback", "commit"])
+def test_the_chain_goes_on_after_a_savepoint(engine: Engine, ending: str):
+    with sessions(engine)() as session:
+        record(session, CASE, "before", STAMP)
+        nested = session.begin_nested()
+        record(session, CASE, "within", STAMP)
+        getattr(nested, ending)()
+        record(session, CASE, "after", STAMP)
+        record(session, CASE, "after that", STAMP)
+        session.commit()
+        assert verify(session) == []
+        assert [event.what for event in events(session, CASE)] == ["before", *(["within"] if ending == "commit" else []), "after", "after that"]
+
+
+def test_the_lock_taken_within_a_savepoint_is_not_believed_to_outlive_it(engine: Engine):
+    with sessions(engine)() as session:
+        nested = session.begin_nested()
+        lock(session)
+        nested.rollback()                                # gives the lock up
+        with sessions(engine).begin() as other:
+            record(other, "school", "another", STAMP)
+        record(session, CASE, "after", STAMP)
+        session.commit()
+        assert verify(session) == []
+
+
+def test_a_session_that_was_rolled_back_forgets_what_it_knew_of_the_chain(engine: Engine):
+    with sessions(engine)() as session:
+        record(session, CASE, "never", STAMP)
+        session.rollback()
+        with sessions(engine).begin() as other:
+            record(other, "school", "another", STAMP)
+        assert record(session, CASE, "second", STAMP) == 2
+        session.commit()
+        assert verify(session) == []
+
+
+def test_a_transaction_asks_for_the_end_of_the_chain_once(session: Session):
+    asked: list[str] = []
+    listen(session.bind, "before_cursor_execute", lambda c, cursor, statement, *rest: asked.append(statement))
+    for _ in range(3):
+        record(session, CASE, "step", STAMP)
+    assert len([s for s in asked if "pg_advisory_xact_lock" in s]) == len([s for s in asked if "ORDER BY case_event.id DESC" in s]) == 1

@@ -14,7 +14,8 @@ class Finding(Base):
 
     __tablename__ = "finding"
     __table_args__ = (
-        Index("uq_finding_live", "pupil_id", "rule", "episode_start", unique=True, postgresql_where=text("retracted_at IS NULL")),)
+        Index("uq_finding_live", "pupil_id", "rule", "episode_start", unique=True, postgresql_where=text("retracted_at IS NULL")),
+        Index(None, "case_id"))
     id: Mapped[int] = key()
     school: Mapped[str]
     pupil_id: Mapped[int]
@@ -40,7 +41,8 @@ class Case(Base):
 
     __tablename__ = "case"
     __table_args__ = (Index("uq_case_open", "pupil_id", unique=True, postgresql_where=text("closed_at IS NULL")),
-                      Index("uq_case_episode", "pupil_id", "episode_start", unique=True, postgresql_where=text("origin = 'threshold'")))
+                      Index("uq_case_episode", "pupil_id", "episode_start", unique=True, postgresql_where=text("origin = 'threshold'")),
+                      Index("ix_case_waits", "state", "next_step_due", postgresql_where=text("closed_at IS NULL")))
     id: Mapped[int] = key()
     reference: Mapped[str] = mapped_column(unique=True)          # CME-2026-0012
     school: Mapped[str]

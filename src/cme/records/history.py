@@ -20,6 +20,7 @@ from cme.records.tables import CaseEvent
 MACHINE = "machine"
 _CHAIN_LOCK = 0x434D45  # "CME"
 GENESIS = "0" * 64
+_CHAIN, _HELD, _END = "the chain's transaction", "lock held", "end"
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,22 @@ def content(event: CaseEvent) -> dict[str, Any]:
 
 def lock(session: Session) -> None:
     """Take the chain's lock until the transaction ends. Who locks other rows before recording takes it first: no deadlock."""
-    session.execute(text("SELECT pg_advisory_xact_lock(:k)"), {"k": _CHAIN_LOCK})
+    if _HELD not in _noted(session):
+        session.execute(text("SELECT pg_advisory_xact_lock(:k)"), {"k": _CHAIN_LOCK})
+        _noted(session)[_HELD] = True
+
+
+def _noted(session: Session) -> dict[str, Any]:
+    """What is known of the chain for as long as this transaction holds its lock: nobody else can lengthen it. Within a savepoint
+    nothing is known and nothing noted, since going back to it would give up the lock and take back events."""
+    root = session.get_transaction()
+    if root is None or session.in_nested_transaction():
+        session.info.pop(_CHAIN, None)
+        return {}
+    noted: tuple[Any, dict[str, Any]] | None = session.info.get(_CHAIN)
+    if noted is None or noted[0] is not root:
+        noted = session.info[_CHAIN] = (root, {})
+    return noted[1]
 
 
 def record(session: Session, subject: str, what: str, stamp: Stamp, why: str = "", data: dict[str, Any] | None = None) -> int:
@@ -62,8 +78,7 @@ def record_each(session: Session, subject: str, what: str, stamp: Stamp, said: I
     if not said:
         return []
     lock(session)
-    last = session.execute(select(CaseEvent.id, CaseEvent.hash).order_by(CaseEvent.id.desc()).limit(1)).first()
-    number, previous = (last.id, last.hash) if last else (0, GENESIS)
+    number, previous = _noted(session).get(_END) or _end(session)
     rows = []
     for number, (why, data) in enumerate(said, number + 1):
         row = {"id": number, "subject": subject, "at": stamp.at, "who": stamp.who, "what": what, "why": why,
@@ -72,8 +87,15 @@ def record_each(session: Session, subject: str, what: str, stamp: Stamp, said: I
         row["hash"] = previous = chain_hash(previous, content(CaseEvent(**row)))
         rows.append(row)
     session.flush()
-    session.execute(insert(CaseEvent), rows)
+    session.execute(insert(CaseEvent.__table__), rows)
+    _noted(session)[_END] = number, previous
     return [row["id"] for row in rows]
+
+
+def _end(session: Session) -> tuple[int, str]:
+    """The number and the hash of the chain's last event."""
+    last = session.execute(select(CaseEvent.id, CaseEvent.hash).order_by(CaseEvent.id.desc()).limit(1)).first()
+    return (last.id, last.hash) if last else (0, GENESIS)
 
 
 def events(session: Session, subject: str) -> list[CaseEvent]:

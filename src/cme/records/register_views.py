@@ -94,6 +94,8 @@ def held(session: Session, versions: Collection[int]) -> dict[int, Held]:
 
 
 def _rosters(session: Session, numbers: Collection[int]) -> dict[int, tuple[int, ...]]:
+    if not numbers:
+        return {}
     return {number: tuple(pupils) for number, pupils in session.execute(select(Roster.id, Roster.pupils)
                                                                         .where(Roster.id.in_(numbers)))}
 

@@ -18,7 +18,8 @@ class Review(Base):
     """
 
     __tablename__ = "review"
-    __table_args__ = (Index("uq_review_open", "case_id", "kind", unique=True, postgresql_where=text("state = 'open'")),)
+    __table_args__ = (Index("uq_review_open", "case_id", "kind", unique=True, postgresql_where=text("state = 'open'")),
+                      Index(None, "case_id", "kind", "id"))
     id: Mapped[int] = key()
     case_id: Mapped[int] = mapped_column(ForeignKey("case.id"))
     kind: Mapped[str]
@@ -98,7 +99,7 @@ class Answer(Base):
     """Every answer that reached a review, accepted or refused, once: ``source_key`` is Prefect's key of it."""
 
     __tablename__ = "answer"
-    __table_args__ = (UniqueConstraint("review_id", "source_key"),)
+    __table_args__ = (UniqueConstraint("review_id", "source_key"), Index(None, "source_key"))
     id: Mapped[int] = key()
     review_id: Mapped[int] = mapped_column(ForeignKey("review.id"))
     source_key: Mapped[str]
@@ -118,7 +119,7 @@ class Decision(Base):
     """
 
     __tablename__ = "decision"
-    __table_args__ = (UniqueConstraint("review_id"),)
+    __table_args__ = (UniqueConstraint("review_id"), Index(None, "case_id"))
     id: Mapped[int] = key()
     review_id: Mapped[int] = mapped_column(ForeignKey("review.id"))
     case_id: Mapped[int]
