@@ -20,6 +20,7 @@ app = App(
          "Settings come from the environment (CME_...) and from a .env file; `cme check-config` says what is missing.",
     help_format="markdown", version_flags=["--version"])
 out = Console(highlight=False, soft_wrap=True)
+By = Annotated[str, Parameter(help="Your role; by default this machine's user is recorded as the reader.")]
 Day = Annotated[date | None, Parameter(help="A day as 2026-11-23; today when left out.")]
 
 
@@ -149,22 +150,13 @@ def cases(*, all_cases: Annotated[bool, Parameter(name="--all", negative="", hel
 
 
 @app.command
-def show(case: str) -> None:
-    """Show a case with everything on record, the child's name included. For this machine's screen only."""
-    from cme.services.pages import print_case
-    from cme.steps import view
-
-    with _office() as office:
-        print_case(out, view.show(office, case))
-
-
-@app.command
-def history(case: str) -> None:
-    """Print everything that happened in a case: who did it, when, why, and the flow run that did it."""
-    from cme.steps import view
+def history(case: str, *, by: By = "") -> None:
+    """Print everything that happened in a case: who did it, when, why, and the flow run that did it. The reading is recorded."""
+    from cme.steps import reads, view
 
     with _office() as office:
         lines = view.history(office, case)
+        reads.read(office, case, "cme history", by)
     table = Table("when", "who", "what", "why", "flow run", title=f"History of {case.upper()} (Europe/London)")
     for line in lines:
         table.add_row(line.when, line.who, line.what, line.why, line.flow_run[:8])
@@ -226,6 +218,7 @@ def main() -> None:
     import cme.cli_day_one  # noqa: F401  (pupil, reports, found and police-pack)
     import cme.cli_feed  # noqa: F401  (quarantine and feed)
     import cme.cli_messages  # noqa: F401  (messages, draft, password, ill, roll-change and home-schools)
+    import cme.cli_reading  # noqa: F401  (show and subject-access)
     import cme.cli_replies  # noqa: F401  (replies and texts)
     import cme.cli_replay  # noqa: F401  (explain and simulate)
     import cme.cli_reports  # noqa: F401  (report compliance)

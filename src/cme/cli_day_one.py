@@ -7,18 +7,20 @@ from cyclopts import Parameter
 from rich import box
 from rich.table import Table
 
-from cme.cli import _office, app, out
+from cme.cli import By, _office, app, out
 
 Role = Annotated[str, Parameter(help="Your role: attendance_officer, dsl, ...")]
 
 
 @app.command
-def pupil(name: str) -> None:
+def pupil(name: str, *, by: By = "") -> None:
     """Find the reference (P-1042) of a child by its name, or part of it. For this machine's screen only."""
+    from cme.steps import reads
     from cme.steps.find_pupil import find
 
     with _office() as office:
         found = find(office, name)
+        reads.read(office, "school", f"cme pupil: {len(found)} found", by)
     table = Table("reference", "name", "class", "", box=box.SIMPLE)
     for child in found:
         table.add_row(child.reference, child.name, child.group, child.left)
@@ -28,12 +30,14 @@ def pupil(name: str) -> None:
 @app.command
 def reports(number: int | None = None, *, by: Role = "", reason: Annotated[str, Parameter(help="What was done about it.")] = "") -> None:
     """List the reports of missing children that name no known child, or settle one: --by and --reason."""
+    from cme.steps import reads
     from cme.steps.unread_report import settle, unread
 
     with _office() as office:
         if number is not None:
             settle(office, number, reason, office.stamp(by))
         rows = unread(office)
+        reads.read(office, "school", "cme reports", by)
         table = Table("number", "since", "why", "as it was given")
         for row in rows:
             table.add_row(str(row.number), office.shown_time(row.at), row.reason, row.given)

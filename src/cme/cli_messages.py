@@ -99,13 +99,14 @@ def home_schools(reference: str = "", *, day: Day = None, told: Annotated[str, P
                  by: Role = "") -> None:
     """List which schools of registration were told of which absence (today, or --day); with --told: record that you have rung."""
     from cme import clock
-    from cme.steps import home_school
+    from cme.steps import home_school, reads
 
     with _office() as office:
         if told:
             home_school.rung(office, reference, told, office.stamp(by))
         table = Table("reference", "session", "child", "school of registration", "mark", "told", box=box.SIMPLE)
         rows = home_school.notices(office, day or clock.today(), reference)
+        reads.read(office, "school", "cme home-schools", by)
         for row in rows:
             table.add_row(row.reference, row.when, row.child, row.school, row.code, "by e-mail" if row.by_mail else "to be rung")
         out.print(table if rows else "No school of registration was told of an absence.")

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from cme.cli import Day, _office, app, out
+from cme.cli import By, Day, _office, app, out
 from cme.errors import BadInput
 
 
@@ -17,10 +17,12 @@ def explain(case: str | None = None, *,
                                                        "the moment of each finding, for a pupil today.")] = None,
             rule: Annotated[str, Parameter(help="The sum of this rule only, reached or not.")] = "",
             every_day: Annotated[bool, Parameter(negative="", help="One line a school day, also where nothing counts.")] = False,
-            ) -> None:
+            by: By = "") -> None:
     """Show the sum behind a case, or what the rules make of a pupil on a day: rule, source, marks as known then, count."""
     from cme.services.explanation import print_explanation
+    from cme.steps import reads
     from cme.steps.explain import case_on, explain_case, explain_pupil
+    from cme.steps.report_form import reference_of
 
     if (case is None) == (pupil is None):
         raise BadInput("say what to explain: a case (`cme explain CME-2026-0001`) "
@@ -32,6 +34,7 @@ def explain(case: str | None = None, *,
             shown = [case_on(office, str(case), day, rule)]
         else:
             shown = explain_case(office, str(case), rule)
+        reads.read(office, case or reference_of(pupil or 0), "cme explain", by)
         for explanation in shown:
             print_explanation(out, explanation, every_day=every_day)
 

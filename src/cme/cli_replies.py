@@ -16,6 +16,7 @@ def replies(number: int | None = None, *, done: Annotated[str, Parameter(help="W
     A reply changes nothing by itself. Record the reason of an absence where you are asked for it.
     """
     from cme.errors import BadInput
+    from cme.steps import reads
     from cme.steps import replies as steps
 
     with _office() as office:
@@ -26,6 +27,7 @@ def replies(number: int | None = None, *, done: Annotated[str, Parameter(help="W
             out.print(f"Reply {number} is recorded as seen to.")
             return
         rows = [reply for reply in steps.waiting(office) if number in (None, reply.number)]
+        reads.read(office, "school", f"cme replies: {len(rows)} shown", by)
         for reply in rows:
             lines = [reply.text, "", *(f"! {warning}" for warning in reply.warnings), f"about: {', '.join(reply.about) or 'no open case or request'}",
                      *(f"from:  {person}" for person in reply.people)]

@@ -2,8 +2,6 @@
 
 import getpass
 
-from sqlalchemy.orm import Session
-
 from cme.config.settings import require_role
 from cme.errors import BadInput
 from cme.records.history import Stamp, record
@@ -23,6 +21,8 @@ def reader(office: Office, by: str) -> Stamp:
         raise BadInput("this machine does not say who you are: give your role with --by") from None
 
 
-def note(session: Session, subject: str, what: str, stamp: Stamp) -> None:
-    """Record that ``what`` ("cme show") of ``subject`` was read, in the caller's transaction."""
-    record(session, subject, READ, stamp, what)
+def read(office: Office, subject: str, what: str, by: str) -> None:
+    """Record that ``what`` ("cme show") of ``subject`` is read, before it is shown. ``subject`` is a reference, or "school" for a list."""
+    stamp = reader(office, by)
+    with office.transaction() as session:
+        record(session, subject if subject == "school" else subject.strip().upper(), READ, stamp, what)

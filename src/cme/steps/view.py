@@ -102,7 +102,8 @@ def opaque_history(office: Office, reference: str) -> str:
             why = " ".join(str(event.data[k]) for k in ("rule", "reached_on") if k in event.data).replace("_", " ")
         if event.what.startswith("mail."):
             why = str(event.data.get("kind", "")).replace("_", " ")
-        lines.append(f"| {clock.local(event.at):%Y-%m-%d %H:%M:%S} | {event.who.replace('_', ' ')} | {WORDS.get(event.what, event.what)} "
+        who = "a user of the machine" if event.who.startswith("user ") else event.who.replace("_", " ")       # a sign-in may be a name
+        lines.append(f"| {clock.local(event.at):%Y-%m-%d %H:%M:%S} | {who} | {WORDS.get(event.what, event.what)} "
                      f"| {why.replace('|', '/')} |")
     return "\n".join(lines)
 
