@@ -28,6 +28,7 @@ $(VENV)/ready-to-test: $(VENV)/ready
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[test]'
 	@$(BIN)/python tests/browser/chromium.py
 	@$(BIN)/python tests/sources/mariadb.py
+	@$(BIN)/python tests/mail/debian.py
 	@touch $@
 
 clean:

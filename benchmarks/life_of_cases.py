@@ -25,7 +25,7 @@ from cme.errors import CmeError
 from cme.records import cases, outbox, reviews
 from cme.records.tables import Action, Alarm, Case, Outbox, Pupil, Review, ReviewCode
 from cme.rules.reasons import REASONS
-from cme.steps import alarms, confirm, contact, decisions, missing_report, notify, oversee, report_form, staff
+from cme.steps import acknowledgement, alarms, confirm, contact, decisions, missing_report, notify, oversee, report_form, staff
 from cme.steps.office import Office
 from cme.steps.review import Rung, ring, take_answer
 
@@ -147,7 +147,7 @@ class Life:
 
     def _acknowledge(self, reference: str) -> None:
         try:
-            notify.acknowledge(self.office, reference, "LA-1", "P. Officer", self.office.stamp("attendance_officer"))
+            acknowledgement.acknowledge(self.office, reference, "LA-1", "P. Officer", self.office.stamp("attendance_officer"))
             self.said["acknowledgements"] += 1
         except CmeError:
             self.said["acknowledgements that came after the case had gone back"] += 1

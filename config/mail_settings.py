@@ -110,6 +110,13 @@ def mail_faults(settings: _WithEnvironment) -> list[str]:
     if not settings.mail_sender:
         faults.append("CME_MAIL_SENDER: not set; give the address that messages come from")
     faults += _second_route(settings)
+    if not settings.imap_host and settings.environment == "production":
+        faults.append("CME_IMAP_HOST: not set, so that nobody hears when a message comes back undelivered; name the server of the mailbox "
+                      "of CME_MAIL_SENDER (IMAP), and its CME_IMAP_USER")
+    if settings.imap_host and not settings.route("imap").user:
+        faults.append("CME_IMAP_USER: not set; give the name with which the mailbox of CME_MAIL_SENDER is opened")
+    if settings.imap_host and not settings.route("imap").by_token and settings.route("imap").password is None:
+        faults.append("CME_IMAP_PASSWORD: not set; give the mailbox's password, or CME_IMAP_TOKEN_URL and what belongs to it")
     for name in ("smtp", "alarm_smtp", "imap"):
         faults += _sign_in(settings.route(name))  # type: ignore[arg-type]
     return faults

@@ -16,6 +16,7 @@ from cme.flows.contact_parents import contact_parents
 from cme.flows.needs_a_person import needs_a_person
 from cme.flows.notify_authority import notify_authority
 from cme.flows.oversee import oversee_all
+from cme.flows.read_mail import read_mail
 from cme.flows.report_missing import report_missing
 from cme.flows.review_case import review_case
 from cme.flows.watch_records import watch_records
@@ -64,5 +65,6 @@ TIMETABLE = (
     Line(notify_authority, ("notification",), 1),
     Line(needs_a_person, ("needs-a-person",), 1),
     Line(watch_records, ("records",), 1, cron="10 7 * * *"),
+    Line(read_mail, ("mailbox",), 2, skip_when_busy=True, every=300),
     Line(oversee_all, ("sweep",), 4, skip_when_busy=True, every=60),
 )

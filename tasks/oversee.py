@@ -66,3 +66,4 @@ def publish_day() -> None:
     create_table_artifact(key="open-cases", table=view.open_cases_table(office()), description="Open cases, the longest waiting first")
     create_table_artifact(key="alarms", table=view.alarms_table(office()), description="What a person must look at now")
     create_table_artifact(key="outbox", table=view.outbox_table(office()), description="Messages by kind and state")
+    create_table_artifact(key="outbox-messages", table=view.outbox_rows(office()), description="Messages one by one, the unsettled first")

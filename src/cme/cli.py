@@ -174,33 +174,6 @@ def inbox(number: int | None = None) -> None:
 
 
 @app.command
-def acknowledge(case: str, *, authority_reference: str, by: Annotated[str, Parameter(help="Your role: attendance_officer, dsl, ...")],
-                person: Annotated[str, Parameter(help="Who at the authority acknowledged it.")]) -> None:
-    """Record that the local authority has acknowledged a notification: its reference, and who said so."""
-    from cme.steps.notify import acknowledge as record
-
-    with _office() as office:
-        record(office, case, authority_reference, person, office.stamp(by))
-        out.print(f"{case.upper()}: the acknowledgement is recorded; the case comes back to the DSL on its follow-up date.")
-
-
-@app.command
-def outbox(row: str | None = None, *, confirm: Annotated[str, Parameter(help="Reason: an uncertain message did arrive.")] = "",
-           resend: Annotated[str, Parameter(help="Reason: send the same bytes again.")] = "",
-           retry: Annotated[str, Parameter(help="Reason: a refused message is tried again.")] = "",
-           cancel: Annotated[str, Parameter(help="Reason: it is not to be sent.")] = "",
-           by: Annotated[str, Parameter(help="Your role: operations, dsl, ...")] = "") -> None:
-    """List messages that need a person, or settle one: --confirm, --resend, --retry or --cancel, each with the reason."""
-    from cme.services.pages import print_outbox
-    from cme.steps.notify import settle_message
-
-    with _office() as office:
-        if row:
-            settle_message(office, row, by=by, confirm=confirm, resend=resend, retry=retry, cancel=cancel)
-        print_outbox(out, office)
-
-
-@app.command
 def verify() -> None:
     """Check the whole history: any changed, missing or inserted row is named with its place."""
     from cme.errors import Permanent
@@ -217,6 +190,7 @@ def main() -> None:
     """The entry point: errors are one sentence and a non-zero exit status."""
     import cme.cli_day_one  # noqa: F401  (pupil, reports, found and police-pack)
     import cme.cli_feed  # noqa: F401  (quarantine and feed)
+    import cme.cli_mail  # noqa: F401  (outbox, mail, check-mail, acknowledge and reported)
     import cme.cli_messages  # noqa: F401  (messages, draft, password, ill, roll-change and home-schools)
     import cme.cli_reading  # noqa: F401  (show and subject-access)
     import cme.cli_replies  # noqa: F401  (replies and texts)

@@ -42,6 +42,9 @@ FILLED: dict[str, dict[str, Any]] = {
                        "sent_at": "Monday 23 November 2026, 09:40", "late": "yes", "command": 'cme replies 3 --by YOUR-ROLE --done "..."'},
     "text_not_delivered": {"reference": "CME-2026-0012", "row": "0f3a", "status": "permanent failure", "advice": "Ask for the right number.",
                            "school": "Larkspur Bridge School"},
+    "la_chaser": {"subject": "CME referral CME-2026-0012", "reference": "CME-2026-0012", "date": "Monday 23 November 2026, 09:30",
+                  "telephone": "0121 496 0123", "referrer": "J. Example", "school": "Larkspur Bridge School"},
+    "mail_check": {"title": "second", "school": "Larkspur Bridge School"},
     "home_school_absence": HOME, "home_school_correction": HOME,
     "home_school_ring": {**HOME, "number": "P-17", "command": "cme home-schools HOME-3FA9C2B1"},
     **{f"la_{kind}": {"notification": sample(kind)} for kind in MESSAGES}}

@@ -43,6 +43,13 @@ def test_the_headers_stand_once_and_in_full() -> None:
     assert len({name for name, _ in headers}) == len(headers)
 
 
+def test_a_message_that_follows_another_up_names_it_and_answers_go_to_all_who_wait() -> None:
+    message = read(made(reply_to=("dsl@school.example", "cme@school.example"), answers="<fedcba9876543210@school.example>"))
+    assert message["Reply-To"] == "dsl@school.example, cme@school.example"
+    assert message["In-Reply-To"] == message["References"] == "<fedcba9876543210@school.example>"
+    assert "In-Reply-To" not in read(made()) and message["Message-ID"] == ROW
+
+
 def test_the_same_message_is_the_same_bytes() -> None:
     assert made() == made()
 
@@ -84,7 +91,8 @@ def test_carriage_returns_of_a_form_become_line_ends_and_control_characters_are_
     {"subject": "x" * 151}, {"subject": "tab\there"}, {"text": ""}, {"text": " \n"}, {"text": None}, {"text": "half \ud83d"},
     {"sender": "dsl"},
     {"recipient": "a@b.example,c@d.example"}, {"recipient": "a@b.example\n"}, {"recipient": ""}, {"recipient": None},
-    {"reply_to": "nobody"}, {"message_id": "no-brackets@school.example"}, {"message_id": "<a b@school.example>"},
+    {"reply_to": "nobody"}, {"reply_to": ("dsl@school.example", "a@b.example\r\nBcc: x@y.example")}, {"answers": "<a b@school.example>"},
+    {"answers": "<a@school.example>\r\nBcc: x@y.example"}, {"message_id": "no-brackets@school.example"}, {"message_id": "<a b@school.example>"},
     {"message_id": f"<{'x' * 60}@{'y' * 20}.example>"}, {"date": datetime(2026, 11, 23, 9, 30)},
     {"attachments": [("a b.pdf", "application/pdf", b"x")]}, {"attachments": [("a.pdf", "none", b"x")]},
     {"attachments": [("a.pdf", "application/pdf", b"")]}, {"attachments": [("../a.pdf", "application/pdf", b"x")]},

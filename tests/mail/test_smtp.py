@@ -200,6 +200,12 @@ def test_a_server_that_offers_no_starttls_gets_nothing_in_the_clear(serve: Serve
     assert (server.accepted, server.sign_ins) == ([], [])
 
 
+def test_a_server_without_a_name_is_refused_when_it_is_set() -> None:
+    for host in ("", None):
+        with pytest.raises(BadInput):
+            SafeMail("cme@school.example", "School", host, 465)  # type: ignore[arg-type]
+
+
 def test_without_tls_only_this_machine_is_spoken_to() -> None:
     with pytest.raises(BadInput, match="127.0.0.1"):
         SafeMail("cme@school.example", "School", "mail.school.example", 25, tls="none")
@@ -212,7 +218,7 @@ def test_a_missing_file_of_the_authority_is_said_at_once() -> None:
 
 # --- recipients ---------------------------------------------------------------------------------------------------
 
-@pytest.mark.parametrize("recipient", ["", "officer", "a@la.example,b@la.example", "a@la.example\n", "Officer <a@la.example>",
+@pytest.mark.parametrize("recipient", ["", None, [], ["a@la.example"], "officer", "a@la.example,b@la.example", "a@la.example\n", "Officer <a@la.example>",
                                        "ä@la.example", ".a@la.example", "a..b@la.example", "a@intranet"])
 def test_what_is_not_one_address_is_refused_before_connecting(recipient: str, serve: Serve, mailer: Mailer, wire: bytes) -> None:
     server = serve()

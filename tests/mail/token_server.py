@@ -29,6 +29,16 @@ class TokenServer:
                 self.end_headers()
                 self.wfile.write(data)
 
+            def do_GET(self) -> None:
+                """Who a token is for: an IMAP server asks when it is shown one."""
+                known = f"token-{house.given}" in self.path or f"token-{house.given}" in self.headers.get("Authorization", "")
+                data = json.dumps({"email": "cme", "active": "true"} if known and house.given else {"error": "invalid_token"}).encode()
+                self.send_response(200 if known else 401)
+                self.send_header("Content-Type", "application/json")
+                self.send_header("Content-Length", str(len(data)))
+                self.end_headers()
+                self.wfile.write(data)
+
             def log_message(self, *_: Any) -> None:
                 pass
 

@@ -174,7 +174,7 @@ class Records:
                 cases=cases.all_cases(session), newest=list({(r.case_id, r.kind): r for r in asked}.values()),
                 decisions={d.review_id: d for d in session.scalars(select(Decision).order_by(Decision.id))},
                 seconded={c.decision_id: c for c in session.scalars(select(Confirmation))}, kinds={r.id: r.kind for r in asked},
-                referrals=list(session.scalars(select(Outbox.dedupe_key).where(Outbox.kind.like("la_%")))),
+                referrals=list(session.scalars(select(Outbox.dedupe_key).where(Outbox.dedupe_key.like("la:%")))),
                 answers={key: (review, accepted) for key, review, accepted, _ in kept}, tasks=list(open_tasks), uncontacted=[],
                 missing={r.case_id for r in session.scalars(select(MissingReport)) if not (r.established or "").startswith(FOUND)},
                 pupils=list(session.scalars(select(Pupil.id).order_by(Pupil.id))))

@@ -12,7 +12,7 @@ from cme.records.alarms import open_alarms
 from cme.records.history import events
 from cme.records.reviews import SAFEGUARDING
 from cme.records.tables import Action, Decision, Outbox
-from cme.steps import decisions, notify, oversee
+from cme.steps import acknowledgement, decisions, notify, oversee
 from cme.steps.review import take_answer
 
 DUE = "2026-11-24T15:01:00"
@@ -112,15 +112,17 @@ def notified(school: School, reference: str) -> None:
 
 def test_without_an_acknowledgement_the_case_comes_back_to_the_dsl(school: School, before_the_dsl: str, set_clock: Any) -> None:  # noqa: F811
     notified(school, before_the_dsl)
-    set_clock("2026-11-25T15:01:00")
-    assert oversee.move_on(school, school.stamp()) == [before_the_dsl]
+    for moment, moved in (("2026-11-25T15:01:00", []), ("2026-11-26T15:01:00", []), ("2026-11-27T15:01:00", [before_the_dsl])):
+        set_clock(moment)
+        assert oversee.move_on(school, school.stamp()) == moved
+        assert oversee.move_on(school, school.stamp()) == []
     with school.transaction() as session:
         assert "has not acknowledged" in events(session, before_the_dsl)[-1].why + events(session, before_the_dsl)[-2].why
 
 
 def test_an_acknowledgement_is_recorded_with_reference_and_person(school: School, before_the_dsl: str) -> None:  # noqa: F811
     notified(school, before_the_dsl)
-    notify.acknowledge(school, before_the_dsl, "BCC-77", "P. Officer", school.stamp("attendance_officer"))
+    acknowledgement.acknowledge(school, before_the_dsl, "BCC-77", "P. Officer", school.stamp("attendance_officer"))
     with school.transaction() as session:
         [event] = [e for e in events(session, before_the_dsl) if e.what == "case.acknowledged"]
         assert (event.who, event.data["authority_reference"], event.data["person"]) == ("attendance_officer", "BCC-77", "P. Officer")
@@ -130,4 +132,4 @@ def test_an_acknowledgement_is_recorded_with_reference_and_person(school: School
 def test_nobody_without_a_role_may_acknowledge(school: School, before_the_dsl: str) -> None:  # noqa: F811
     notified(school, before_the_dsl)
     with pytest.raises(BadInput, match="not a role"):
-        notify.acknowledge(school, before_the_dsl, "BCC-77", "P. Officer", school.stamp("machine"))
+        acknowledgement.acknowledge(school, before_the_dsl, "BCC-77", "P. Officer", school.stamp("machine"))

@@ -26,7 +26,7 @@ from cme.records import cases, database, history, reviews
 from cme.records.embedded import Cluster
 from cme.records.tables import Case, DossierShown, Review
 from cme.rules.cases import CaseState
-from cme.steps import confirm, contact, decisions, missing_report, notify, oversee, report_form, urgent
+from cme.steps import acknowledgement, confirm, contact, decisions, missing_report, notify, oversee, report_form, urgent
 from cme.steps.detect import detect
 from cme.steps.dossier import dossier_of
 from cme.steps.review import ring, take_answer
@@ -258,7 +258,7 @@ class Days(RuleBasedStateMachine):
     @precondition(lambda self: self.now.notified)
     @rule()
     def the_authority_acknowledges(self) -> None:
-        notify.acknowledge(self.school, self.now.notified[0], "LA-1", "an officer", self.stamp("attendance_officer"))
+        acknowledgement.acknowledge(self.school, self.now.notified[0], "LA-1", "an officer", self.stamp("attendance_officer"))
 
 
 @pytest.fixture

@@ -62,20 +62,22 @@ def message_id_for(row_id: str, domain: str) -> str:
 
 
 def compose(sender: str, sender_name: str, recipient: str, subject: str, text: str, message_id: str, date: datetime,
-            attachments: Sequence[tuple[str, str, bytes]] = (), reply_to: str | None = None) -> bytes:
+            attachments: Sequence[tuple[str, str, bytes]] = (), reply_to: str | Sequence[str] = (), answers: str = "") -> bytes:
     """The wire bytes of a message: CR LF line ends, 7-bit, text/plain, attachments after it, without the final dot.
 
     ``subject`` is printable ASCII and must hold nothing about a child; ``date`` is aware and is frozen in the message;
-    ``attachments`` are (file name, media type, bytes). Raises BadInput, with a sentence that quotes none of the content.
+    ``attachments`` are (file name, media type, bytes); ``reply_to`` one address or several; ``answers`` is the Message-ID of the message
+    that this one follows up. Raises BadInput, with a sentence that quotes none of the content.
     """
-    for label, address in (("sender", sender), ("recipient", recipient), ("reply-to address", reply_to or sender)):
+    replies = (reply_to,) if isinstance(reply_to, str) else tuple(reply_to)
+    for label, address in (("sender", sender), ("recipient", recipient), *(("reply-to address", each) for each in replies)):
         if not usable(address):
             raise BadInput(f"the {label} is not one usable mail address: correct it where it is held")
     if not isinstance(subject, str) or not _SUBJECT.fullmatch(subject) or not subject.strip():
         raise BadInput("the subject must be one line of plain ASCII, at most 150 characters")
     if not isinstance(text, str) or not text.strip():
         raise BadInput("the message has no text")
-    if not _MESSAGE_ID.fullmatch(message_id) or len(message_id) > LONGEST_ID:
+    if any(not _MESSAGE_ID.fullmatch(each) or len(each) > LONGEST_ID for each in (message_id, answers or message_id)):
         raise BadInput("the Message-ID must look like <row@domain> and have at most 76 characters")
     if date.tzinfo is None:
         raise BadInput("the date of a message needs a time zone")
@@ -83,9 +85,11 @@ def compose(sender: str, sender_name: str, recipient: str, subject: str, text: s
     try:
         message["From"] = Address(_one_line(sender_name), addr_spec=sender)
         message["To"] = Address(addr_spec=recipient)
-        if reply_to:
-            message["Reply-To"] = Address(addr_spec=reply_to)
+        if replies:
+            message["Reply-To"] = tuple(Address(addr_spec=each) for each in replies)
         message["Subject"], message["Message-ID"], message["Date"] = subject, message_id, date.replace(microsecond=0)
+        if answers:
+            message["In-Reply-To"], message["References"] = answers, answers
         message["Auto-Submitted"] = "auto-generated"                # RFC 3834: no out-of-office answers
         message.set_content(_CONTROL.sub("\N{REPLACEMENT CHARACTER}", text))
         for name, media_type, content in attachments:

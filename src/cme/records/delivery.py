@@ -87,6 +87,11 @@ def alarm_key(row_id: str) -> str:
     return f"outbox:{row_id}"
 
 
+def delay_key(row_id: str) -> str:
+    """Of a message that a server on the way is still trying to pass on."""
+    return f"outbox-delayed:{row_id}"
+
+
 def deliver(engine: Engine, sealer: Sealer, hand_over: HandOver, *, clock: Callable[[], datetime], worker: str,
             only: str | None = None, limit: int = 20, lease: timedelta = LEASE, route: str | None = None, channel: str = EMAIL,
             flow_run_id: str | None = None, task_run_id: str | None = None,

@@ -1,6 +1,7 @@
 """The outbox, the alarms, and what was told to whom beside them."""
 
 from datetime import date, datetime
+from typing import Any
 
 from sqlalchemy import CheckConstraint, Index, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
@@ -105,3 +106,34 @@ class HomeSchoolNotice(Base):
     code: Mapped[str]
     told_at: Mapped[datetime]
     by_mail: Mapped[bool]                                        # no: the attendance officer was asked to ring
+
+
+class MailReceived(Base):
+    """A mail that came into the school's mailbox, noted once; of its text nothing is kept. ``needs_person``: until somebody has seen to it."""
+
+    __tablename__ = "mail_received"
+    __table_args__ = (UniqueConstraint("digest"), Index(None, "place"),
+                      Index("ix_mail_received_open", "id", postgresql_where=text("needs_person AND settled_at IS NULL")))
+    id: Mapped[int] = key()
+    digest: Mapped[str]                                          # SHA-256 of the whole mail: the same mail at another place is noted once
+    place: Mapped[str]                                           # "<UIDVALIDITY>:<UID>"
+    message_id: Mapped[str] = mapped_column(server_default="")
+    sender: Mapped[str] = mapped_column(server_default="")
+    kind: Mapped[str]                                            # mail/incoming.py: "bounced", "delayed", "delivered", "automatic", "written"
+    outbox_id: Mapped[str | None]                                # the message it belongs to
+    subject_of: Mapped[str | None]
+    said: Mapped[str] = mapped_column(server_default="")         # of a report: its status, without addresses
+    noted_at: Mapped[datetime]
+    needs_person: Mapped[bool]
+    settled_at: Mapped[datetime | None]
+    settled_by: Mapped[str | None]
+    settled_why: Mapped[str | None]
+
+
+class MailboxRead(Base):
+    """How far a mailbox was read. What lay there before it was read for the first time and belongs to no message needs no person."""
+
+    __tablename__ = "mailbox_read"
+    name: Mapped[str] = mapped_column(primary_key=True)          # user, host and folder
+    first_places: Mapped[list[Any]]                              # the places that held mail at the first look and were not read yet
+    read_at: Mapped[datetime]

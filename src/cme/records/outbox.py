@@ -4,8 +4,8 @@
 
     queued -> sending -> handing_over -> sent
       ^          |            |-> ambiguous   (a person: confirm_sent, resend, cancel)
-      |----------| transient  |-> failed      (a person: retry, cancel)
-    cancelled: by a person, or past its ``expires_at``
+      |----------| transient  |-> failed      (a person: retry, confirm_sent, cancel)
+    cancelled: by a person, or past its ``expires_at``; sent -> failed: it came back (after_sending.py)
 
 A row is claimed by a conditional update with a lease; its mark ``handing_over`` is committed just before the final dot goes
 out, only by the worker that still holds that claim. So a worker that dies before the dot leaves a row that is safe to send,
@@ -24,7 +24,7 @@ from sqlalchemy.orm import Session
 
 from cme.errors import BadInput
 from cme.records.alarms import clear_alarm
-from cme.records.delivery import EMAIL, LEASE, PLIGHT, TEXT, Acceptance, Delivery, HandOver, alarm, alarm_key, asks_a_person, deliver, named
+from cme.records.delivery import EMAIL, LEASE, PLIGHT, TEXT, Acceptance, Delivery, HandOver, alarm, alarm_key, asks_a_person, delay_key, deliver, named
 from cme.records.history import MACHINE, Stamp, lock, record
 from cme.records.sealing import Sealer
 from cme.records.tables import Alarm, Outbox
@@ -118,7 +118,10 @@ def cancel(session: Session, row_id: str, stamp: Stamp, reason: str) -> None:
 
 def retry(session: Session, row_id: str, stamp: Stamp, reason: str) -> None:
     """A person has mended something: a queued or failed message is due now. It was certainly not accepted before."""
-    _due_now(session, _row_in(session, row_id, reason, "tried again", "queued", "failed"), stamp, "mail.retried", reason)
+    row = _row_in(session, row_id, reason, "tried again", "queued", "failed")
+    if row.sealed is None:
+        raise BadInput(f"message {row_id} held a one-time code and its text was not kept: ask for a new code")
+    _due_now(session, row, stamp, "mail.retried", reason)
 
 
 def resend(session: Session, row_id: str, stamp: Stamp, reason: str) -> None:
@@ -133,18 +136,16 @@ def resend(session: Session, row_id: str, stamp: Stamp, reason: str) -> None:
 
 
 def confirm_sent(session: Session, row_id: str, stamp: Stamp, reason: str) -> None:
-    """A person has found out that an ambiguous message did arrive (message trace, a telephone call), or has seen to a text whose
-    network never said what became of it."""
-    row = _row_in(session, row_id, reason, "confirmed", "ambiguous", "sent")
-    if row.state == "sent":
-        if not clear_alarm(session, late_key(row.id), stamp, f"confirmed: {reason}"):
-            raise BadInput(f"message {row_id} is sent: only one that is ambiguous can be confirmed")
-    else:
-        row.state, row.sent_at = "sent", stamp.at
+    """A person has found out that a message did arrive (message trace, a telephone call), whatever a machine thought of it; or has seen to
+    one of which nobody ever said what became of it."""
+    row = _row_in(session, row_id, reason, "confirmed", "ambiguous", "failed", "sent")
+    ended = [clear_alarm(session, key, stamp, f"confirmed: {reason}") for key in (alarm_key(row.id), late_key(row.id), delay_key(row.id))]
+    if row.state == "sent" and not any(ended):
+        raise BadInput(f"message {row_id} is sent: only one that is ambiguous, failed or held up can be confirmed")
+    row.state, row.sent_at = "sent", row.sent_at or stamp.at
     if not row.keep_body:
         row.sealed = None
     record(session, row.subject_of, "mail.confirmed", stamp, reason, named(row))
-    clear_alarm(session, alarm_key(row.id), stamp, f"confirmed: {reason}")
 
 
 def found(session: Session, row: Outbox, service_id: str, stamp: Stamp) -> None:

@@ -9,7 +9,7 @@
 from cme.records.base import Base
 from cme.records.case_tables import Action, Case, CaseEvent, CaseNumber, ContactAttempt, Finding, MissingReport
 from cme.records.contact_tables import AbsenceRequest, HomeVisit, MessageStop, ParentMessage, Professional, ProfessionalNotice
-from cme.records.message_tables import Alarm, HomeSchoolNotice, MessagePassword, Outbox, RollChange
+from cme.records.message_tables import Alarm, HomeSchoolNotice, MailboxRead, MailReceived, MessagePassword, Outbox, RollChange
 from cme.records.register_tables import ExpectedRegister, Pull, Quarantine, RegisterVerdict, RegisterVersion, Roster, SourceCursor
 from cme.records.review_tables import Answer, Confirmation, Decision, DossierShown, ResumeRequest, Review, ReviewCode, ReviewLink
 from cme.records.rights_tables import Erasure, EventsTold, LegalHold, RightsRequest

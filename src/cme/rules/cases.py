@@ -47,9 +47,10 @@ TRANSITIONS: dict[tuple[CaseState, CaseState], Transition] = {
     (S.CONFIRMING, S.FOLLOWING_UP): Transition("case.followed_up", "second", "the second person confirms that there is no referral now"),
     (S.CONFIRMING, S.DSL_REVIEW): Transition("case.back_to_dsl", "machine", "the second person does not confirm, or a concern about safety"),
     (S.NOTIFYING, S.NOTIFIED): Transition("case.notified", "machine", "the mail server has accepted the notification"),
+    (S.NOTIFIED, S.NOTIFYING): Transition("case.returned", "machine", "the message came back undelivered"),
     (S.NOTIFIED, S.FOLLOWING_UP): Transition("case.acknowledged", "machine", "a person records the authority's acknowledgement"),
     (S.FOLLOWING_UP, S.DSL_REVIEW): Transition("case.back_to_dsl", "machine", "the follow-up date has come, or new facts"),
-    (S.NOTIFIED, S.DSL_REVIEW): Transition("case.back_to_dsl", "machine", "no acknowledgement in the configured time"),
+    (S.NOTIFIED, S.DSL_REVIEW): Transition("case.back_to_dsl", "machine", "no acknowledgement, after a reminder and a call"),
 }
 
 

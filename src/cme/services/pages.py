@@ -83,17 +83,6 @@ def print_inbox(out: Console, number: int | None) -> None:
         out.print(f"attached: {part.get_filename()} ({len(part.get_payload(decode=True) or b'')} bytes)", markup=False)
 
 
-def print_outbox(out: Console, office: Office) -> None:
-    """The messages a person must see to, and how to settle them."""
-    with office.transaction() as session:
-        rows = outbox.needing_a_person(session)
-        table = Table("row", "kind", "about", "state", "since", "what the server said")
-        for row in rows:
-            table.add_row(row.id, row.kind.replace("_", " "), row.subject_of, row.state, f"{clock.local(row.created_at):%Y-%m-%d %H:%M}",
-                          row.last_error or "")
-    out.print(table if rows else "No message needs a person.")
-
-
 def print_quarantine(out: Console, office: Office) -> None:
     """The rows in quarantine: where, why, since when, and what to do. The rows themselves stay in the records."""
     with office.transaction() as session:

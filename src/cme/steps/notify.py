@@ -5,7 +5,7 @@ from sqlalchemy.orm import Session
 
 from cme.config.settings import require_role
 from cme.errors import BadInput
-from cme.records import cases, outbox
+from cme.records import after_sending, cases, outbox
 from cme.records.actions import set_task
 from cme.records.history import Stamp
 from cme.records.tables import Case, Decision, Outbox, Pupil
@@ -66,27 +66,24 @@ def _recipient(office: Office, session: Session, case: Case, kind: str, stamp: S
     return school.mailbox, {"passed_on": "to the school of registration"}
 
 
-def acknowledge(office: Office, reference: str, authority_reference: str, person: str, stamp: Stamp) -> None:
-    """A person records that the authority has acknowledged the notification, with its reference and who said so."""
-    require_role(stamp.who, office.settings.people)
-    if not authority_reference.strip() or not person.strip():
-        raise BadInput("give the authority's reference and the name of the person who acknowledged")
-    with office.transaction() as session:
-        case = cases.by_reference(session, reference, lock=True)
-        if CaseState(case.state) is not CaseState.NOTIFIED:
-            raise BadInput(f"{case.reference} waits for no acknowledgement: it is in state {case.state!r}")
-        due = office.school_days_later(stamp.at, office.policies.school.follow_up_school_days)
-        cases.move(session, case, CaseState.FOLLOWING_UP, stamp, why="the local authority has acknowledged the message", due=due, owner="dsl",
-                   data={"authority_reference": authority_reference.strip(), "person": person.strip()})
-
-
-def settle_message(office: Office, row_id: str, *, by: str, confirm: str = "", resend: str = "", retry: str = "", cancel: str = "") -> None:
-    """A person settles a message that no machine may: it did arrive, send it again, try again, or do not send it."""
-    wishes = [(outbox.confirm_sent, confirm), (outbox.resend, resend), (outbox.retry, retry), (outbox.cancel, cancel)]
+def settle_message(office: Office, row_id: str, *, by: str, confirm: str = "", resend: str = "", retry: str = "", cancel: str = "",
+                   anew: str = "") -> None:
+    """A person settles a message that no machine may: it did arrive, send it again, try again, do not send it, or make it anew for the
+    mailbox that is named now (a notification of a case)."""
+    wishes = [(outbox.confirm_sent, confirm), (outbox.resend, resend), (outbox.retry, retry), (outbox.cancel, cancel), (_anew, anew)]
     chosen = [(act, reason) for act, reason in wishes if reason]
     if len(chosen) != 1:
-        raise BadInput("say one of --confirm, --resend, --retry or --cancel, with the reason")
+        raise BadInput("say one of --confirm, --resend, --retry, --cancel or --anew, with the reason")
     require_role(by, office.settings.people)
     act, reason = chosen[0]
     with office.transaction() as session:
         act(session, row_id, office.stamp(by), reason)
+
+
+def _anew(session: Session, row_id: str, stamp: Stamp, reason: str) -> None:
+    """The sweep renders it again, from the same decision, within a minute."""
+    row = session.get(Outbox, row_id)
+    case = session.scalar(select(Case).where(Case.reference == row.subject_of).with_for_update()) if row else None
+    if row and (case is None or row.dedupe_key != notification_key(session, case) or case.state != CaseState.NOTIFYING):
+        raise BadInput(f"message {row_id} is not the notification that its case waits for: only such a one can be made anew")
+    after_sending.put_aside(session, row_id, stamp, reason)

@@ -82,20 +82,25 @@ class Office(Texting):
 
     def queue_letter(self, session: Session, name: str, /, *, to: str, subject_of: str, dedupe_key: str, stamp: Stamp,
                      language: str = "en", keep_body: bool = True, valid: timedelta | None = None,
-                     attachments: tuple[tuple[str, str, bytes], ...] = (), route: str = outbox.SCHOOL, **fields: object) -> str:
+                     attachments: tuple[tuple[str, str, bytes], ...] = (), route: str = outbox.SCHOOL, reply_to: tuple[str, ...] = (),
+                     answers: str = "", **fields: object) -> str:
         """Render an approved letter once and queue it for one recipient, in the caller's transaction; returns the row's id.
 
-        ``route`` "alarm": it leaves by the second mail server, where there is one.
+        ``route`` "alarm": it leaves by the second mail server, where there is one. ``answers``: the Message-ID that it follows up.
         """
         text = letter(name, language, school=self.policies.school.name, **fields)
         sender = self.settings.alarm_sender if route == outbox.ALARM and self.has_second_route else self.settings.mail_sender
         row_id = outbox.new_row_id()
         message_id = message_id_for(row_id, sender.partition("@")[2])
         wire = compose(sender, self.settings.mail_sender_name or self.policies.school.name, to, text.subject, text.text, message_id,
-                       stamp.at, attachments=attachments)
+                       stamp.at, attachments=attachments, reply_to=reply_to, answers=answers)
         return outbox.queue(session, sealer=self.sealer, dedupe_key=dedupe_key, kind=name, subject_of=subject_of, recipient=to,
                             mail_subject=text.subject, message_id=message_id, wire=wire, row_id=row_id, stamp=stamp,
                             keep_body=keep_body, expires_at=stamp.at + valid if valid else None, route=route)
+
+    def replies_to(self) -> tuple[str, ...]:
+        """Where an answer to one of the five messages goes: to the DSL, and to the mailbox that is read, where one is."""
+        return tuple(dict.fromkeys((self.person("dsl").email, *([self.settings.mail_sender] if self.settings.imap_host else []))))
 
     @property
     def has_second_route(self) -> bool:

@@ -50,7 +50,7 @@ def queue_message(office: Office, session: Session, notification: Notification, 
         attachments += _word_form(office, session, notification, practice, stamp, notes)
     message_id = message_id_for(row_id, office.settings.mail_sender.partition("@")[2])
     wire = compose(office.settings.mail_sender, office.settings.mail_sender_name or office.policies.school.name, to, text.subject, text.text,
-                   message_id, stamp.at, attachments=attachments, reply_to=office.person("dsl").email)
+                   message_id, stamp.at, attachments=attachments, reply_to=office.replies_to())
     record(session, notification.reference, "notification.rendered", stamp, f"{notification.kind.replace('_', ' ')} rendered once", {
         "kind": notification.kind, "outbox": row_id, "not_held": list(notification.lacks), **notes, **data})
     return outbox.queue(session, sealer=office.sealer, dedupe_key=dedupe_key, kind=kind, subject_of=notification.reference, recipient=to,

@@ -13,7 +13,7 @@ from cme.records.alarms import clear_alarm, open_alarms, raise_alarm
 from cme.records.history import Stamp
 from cme.records.tables import Case, Finding, Outbox, Review
 from cme.rules.cases import CaseState
-from cme.steps import contact
+from cme.steps import acknowledgement, contact
 from cme.steps.completeness import SICKNESS_RULES
 from cme.steps.escalation import escalate
 from cme.steps.notify import notification_key
@@ -113,7 +113,9 @@ def move_on(office: Office, stamp: Stamp) -> list[str]:
     for reference, state in late:
         if state == CaseState.PARENT_CONTACT and contact.contact_overdue(office, reference, stamp):
             moved.append(reference)
-        elif state in (CaseState.FOLLOWING_UP, CaseState.NOTIFIED) and _back_to_dsl(office, reference, stamp):
+        elif state == CaseState.NOTIFIED and acknowledgement.unacknowledged(office, reference, stamp):
+            moved.append(reference)
+        elif state == CaseState.FOLLOWING_UP and _back_to_dsl(office, reference, stamp):
             moved.append(reference)
     return moved
 
@@ -121,11 +123,9 @@ def move_on(office: Office, stamp: Stamp) -> list[str]:
 def _back_to_dsl(office: Office, reference: str, stamp: Stamp) -> bool:
     with office.transaction() as session:
         case = cases.by_reference(session, reference, lock=True)
-        if case.next_step_due is None or case.next_step_due > stamp.at or case.state not in (CaseState.FOLLOWING_UP, CaseState.NOTIFIED):
+        if case.next_step_due is None or case.next_step_due > stamp.at or case.state != CaseState.FOLLOWING_UP:
             return False
-        why = ("the local authority has not acknowledged the message in the configured time: ring them" if case.state == CaseState.NOTIFIED
-               else "the follow-up date has come")
-        contact.to_dsl(office, session, case, stamp, why)
+        contact.to_dsl(office, session, case, stamp, "the follow-up date has come")
         return True
 
 

@@ -1,7 +1,7 @@
 """The allow-list: to whom a message of a kind may go, asked again at the last moment before it leaves.
 
 A message about a child goes only to a mailbox that the authority's file or the school's own names; a letter to a parent only to a contact
-held now; everything else only to the people of the school. A recipient who stands nowhere is a matter for a person: the message waits.
+held now, a notice to a professional only to one who is; everything else only to the people of the school. A recipient who stands nowhere is a matter for a person: the message waits.
 """
 
 from sqlalchemy import func, select
@@ -11,7 +11,7 @@ from cme.config.people import People
 from cme.config.policies import Policies
 from cme.errors import BadInput, Misconfigured
 from cme.mail.numbers import number_of, textable
-from cme.records.tables import Contact, Staff
+from cme.records.tables import Contact, Professional, Staff
 
 HOME_SCHOOL = ("home_school_absence", "home_school_correction")
 
@@ -30,6 +30,9 @@ def check_recipient(session: Session, policies: Policies, people: People, kind: 
     elif kind.startswith("parent_"):
         if not session.scalar(select(Contact.id).where(func.lower(Contact.email) == to, Contact.valid_to.is_(None), ~Contact.do_not_contact).limit(1)):
             raise Misconfigured("the address is no longer one of a contact who may be written to: cancel the message, and look at the contacts")
+    elif kind.startswith("professional_"):
+        if not session.scalar(select(Professional.id).where(func.lower(Professional.email) == to, Professional.valid_to.is_(None)).limit(1)):
+            raise Misconfigured("the address is no longer one of a professional around a child: cancel the message, and look at who is held")
     elif to not in {people.of(key).email.lower() for key in people.keys} and not session.scalar(
             select(Staff.id).where(func.lower(Staff.email) == to).limit(1)):
         raise Misconfigured("the address is nobody's in the people file, and no teacher's: correct the people file, or cancel the message")

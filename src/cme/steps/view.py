@@ -8,7 +8,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from cme import clock
-from cme.records import cases
+from cme.records import cases, outbox
 from cme.records.alarms import open_alarms
 from cme.records.history import events
 from cme.records.tables import Case, CaseEvent, Outbox, Pupil
@@ -40,6 +40,12 @@ WORDS = {
     "alarm.called": "operations called", "action.called": "told of a task", "review.codes_ended": "codes and links ended",
     "people.changed": "people changed", "password.made": "file of a message protected", "password.read": "password read out",
     "message.drafted": "message drafted", "roll_change.reported": "roll change reported", "home_school.told": "referring school told",
+    "mail.confirmed": "message confirmed", "mail.resent": "message sent again", "mail.retried": "message tried again",
+    "mail.receipt_late": "message accepted late", "mail.bounced": "message came back", "mail.held_up": "message held up on its way", "mail.delivered": "message delivered",
+    "mail.auto_answered": "automatic answer", "mail.answered": "message answered", "mail.made_anew": "message to be made anew",
+    "mail.tried": "test message sent", "mail.received": "mail came in", "mail.seen_to": "mail seen to", "mail.read_out": "message shown on the screen",
+    "mailbox.first_read": "mailbox read for the first time", "case.returned": "notification came back", "case.chased": "authority chased",
+    "case.authority_reported": "authority reported back",
     "home_school.corrected": "referring school told of a correction",
     "hold.set": "legal hold set", "hold.lifted": "legal hold lifted", "retention.erased": "erased with a person's approval",
     "rights.asked": "request about the child's records", "rights.extended": "request given more time", "rights.decided": "request decided",
@@ -51,7 +57,7 @@ OPAQUE_WHY = {"contact.attempted", "contact.incomplete", "contact.outcome", "cas
               "review.code_issued", "review.answer_refused", "case.urgent", "case.to_second_person", "decision.confirmed",
               "decision.not_confirmed", "review.hastened", "review.dossier_changed", "review.voided",
               "report.made", "report.established", "report.unanswered", "review.reminded", "review.handed_over",
-              "review.codes_ended", "action.called"}
+              "review.codes_ended", "action.called", "case.returned", "case.chased", "case.authority_reported"}
 
 
 @dataclass(frozen=True)
@@ -80,6 +86,8 @@ def _line(event: CaseEvent, who: str) -> Line:
         detail += f" Reason: {event.data['reason']}"
     if event.what == "decision.made":
         detail += f" Reason: {event.data['reason']}" + (f" Actions: {'; '.join(event.data['actions'])}." if event.data["actions"] else "")
+    if event.what == "case.authority_reported":
+        detail = f"{event.data['person']}: {event.data['reported']}"
     if event.what == "report.established":
         detail += "".join(f". {word}: {event.data[key]}" for key, word in (("where", "Where"), ("tried", "Tried")) if event.data.get(key))
     if event.what.startswith("mail.") and event.data.get("kind"):
@@ -152,6 +160,18 @@ def outbox_table(office: Office) -> list[dict[str, str]]:
     with office.transaction() as session:
         rows = session.execute(select(Outbox.kind, Outbox.state, func.count()).group_by(Outbox.kind, Outbox.state).order_by(Outbox.kind)).all()
     return [{"kind": kind.replace("_", " "), "state": state, "messages": str(n)} for kind, state, n in rows] or [{"kind": "none"}]
+
+
+def outbox_rows(office: Office) -> list[dict[str, str]]:
+    """The messages that are not settled, then the newest hundred others, for Prefect's table artifact; opaque: no recipient, no server's words."""
+    unsettled = Outbox.state.not_in(["sent", "cancelled"])
+    with office.transaction() as session:
+        rows = [*session.scalars(select(Outbox).where(unsettled).order_by(Outbox.created_at, Outbox.id)),
+                *session.scalars(select(Outbox).where(~unsettled).order_by(Outbox.created_at.desc(), Outbox.id).limit(100))]
+        needs = {row.id for row in outbox.needing_a_person(session)}
+    return [{"row": row.id, "message": row.kind.replace("_", " "), "about": row.subject_of, "state": row.state, "tries": str(row.tries),
+             "since": _minute(row.created_at), "sent": _minute(row.sent_at) if row.sent_at else "",
+             "person": "`cme outbox` says why" if row.id in needs else ""} for row in rows] or [{"row": "none"}]
 
 
 @dataclass(frozen=True)
