@@ -20,7 +20,7 @@ def rows_of(engine: Engine) -> dict[str, int]:
 def test_all_sources_are_listed_with_what_they_can_say_and_which_is_in_use(environment: dict[str, str]) -> None:
     shown = cme(environment, "sources").stdout
     assert shown.count("not yet run") >= 6 and "csv folder (in use)" in shown
-    for words in ("arbor", "wonde", "bromcom", "rosariosis", "never judged", "In use: csv folder, times first completed"):
+    for words in ("arbor", "wonde", "bromcom", "rosariosis", "never judged", "In use: csv folder, times first completed, without an offset by the clock of Europe/London"):
         assert words in shown, words
 
 
@@ -34,6 +34,9 @@ def test_a_dry_look_says_what_could_not_be_judged_and_writes_nothing(environment
     for words in ("nothing was written", "3 rows read: 2 accepted, 1 not readable", "absence that adds up", "does not say which are expected (add a timetable)",
                   "whom to contact: no pupil has a parent or carer", "registers.csv, line 4: the session is neither AM nor PM", "marks entered", "'?!'"):
         assert words in done.stdout, words
+    assert "given: date, forename, group, mark, pupil_id, session" in done.stdout and "its own, not read: none" in done.stdout
+    other = cme(environment, "sources", "test", "--day", "2026-11-20").stdout
+    assert "the files hold registers of 1 days, from 2026-11-23 to 2026-11-23: try one with --day" in other
     assert "Quilla" not in done.stdout and rows_of(engine) == before
     refused = cme(environment, "sources", "test", "arbor")
     assert refused.returncode == 1 and "'csv folder' is" in refused.stderr

@@ -8,20 +8,23 @@ from cme.cli import _office, app, out
 
 
 @app.command
-def quarantine(row: int | None = None, *, reason: Annotated[str, Parameter(help="Why the row need not be read any more.")] = "",
+def quarantine(row: int | None = None, *, retry: Annotated[bool, Parameter(negative="", help="Read the days of these rows again now.")] = False,
+               reason: Annotated[str, Parameter(help="Why the row need not be read any more.")] = "",
                by: Annotated[str, Parameter(help="Your role: attendance_officer, operations, ...")] = "") -> None:
     """List the rows that could not be read, with file, line, reason and what to do; or settle one that need not be read any more.
 
-    A row corrected at its source leaves the list by itself when a pull reads it again.
+    A row corrected at its source leaves the list by itself when a pull reads it again; --retry reads it at once, however old it is.
     """
     from cme.config.settings import require_role
     from cme.services.pages import print_quarantine
-    from cme.steps.rows import settle_row
+    from cme.steps.rows import read_again, settle_row
 
     with _office() as office:
         if row is not None:
             require_role(by)
             settle_row(office, row, reason, office.stamp(by))
+        if retry and (found := read_again(office, office.stamp(by or "operations"))) is not None:
+            out.print(str(found), markup=False)
         print_quarantine(out, office)
 
 

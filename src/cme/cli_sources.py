@@ -6,7 +6,9 @@ from typing import Annotated
 
 from cyclopts import App, Parameter
 from rich import box
+from rich.padding import Padding
 from rich.table import Table
+from rich.text import Text
 
 from cme.cli import _office, app, out
 
@@ -28,15 +30,18 @@ def every() -> None:
         for what, said in (("chosen by", one.chosen_by), ("gives", one.gives), ("its times", one.times), ("seen live", one.seen_live)):
             out.print(f"  {what:<10} {said}", markup=False)
     if source is not None:
-        out.print(f"In use: {source.name}, times {source.time_semantics.value.replace('_', ' ')}, zone Europe/London unless set, "
-                  f"older than {source.freshness.total_seconds() / 60:.0f} minutes says nothing of now.", markup=False)
+        out.print(f"In use: {source.name}, times {source.time_semantics.value.replace('_', ' ')}, without an offset by the clock of "
+                  f"{source.zone.key}; older than {source.freshness.total_seconds() / 60:.0f} minutes says nothing of now.", markup=False)
     else:
         out.print("None is in use: set one of the settings above.")
 
 
 @sources.command
-def test(name: str, *, day: Annotated[date | None, Parameter(help="A day as 2026-11-23; today when left out.")] = None) -> None:
-    """Connect to the source in use, check its columns, read one day dry, and say what could and could not be judged. Writes nothing."""
+def test(name: str = "", *, day: Annotated[date | None, Parameter(help="A day as 2026-11-23; today when left out.")] = None) -> None:
+    """Connect to the source in use, check its columns, read one day dry, and say what could and could not be judged. Writes nothing.
+
+    NAME, as `cme sources` lists it, guards against trying another source than you think; without it the one in use is tried.
+    """
     from cme import clock
     from cme.steps.try_source import trial
 
@@ -45,6 +50,10 @@ def test(name: str, *, day: Annotated[date | None, Parameter(help="A day as 2026
     out.print(f"{found.source}, {found.day}: nothing was written.", markup=False)
     for line in found.counts:
         out.print(f"  {line}", markup=False)
+    for one in found.contract:
+        out.print(f"  columns of {one.place}", markup=False)
+        for what, names in (("given", one.given), ("not given", one.absent), ("its own, not read", one.unread)):
+            out.print(Padding(Text(f"{what}: {', '.join(names) or 'none'}"), (0, 0, 0, 4)))
     table = Table("what", "given", box=box.SIMPLE)
     for what, given in found.columns:
         table.add_row(what, given)

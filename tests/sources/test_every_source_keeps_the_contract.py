@@ -102,6 +102,7 @@ def test_no_day_brings_no_register(source: Source) -> None:
 
 def test_a_source_says_what_its_times_mean_and_how_old_it_may_be(source: Source) -> None:
     assert isinstance(source.time_semantics, TimeSemantics) and timedelta(0) < source.freshness < timedelta(days=1) and source.name
+    assert source.zone.key == "Europe/London"
 
 
 def test_what_is_said_of_a_pull_names_no_child(source: Source) -> None:

@@ -209,3 +209,12 @@ def test_a_file_and_a_database_with_the_same_rows_give_the_same_registers(tmp_pa
                                     "2026-11-23,AM,7A,7,/,2026-11-23 09:04:00.081,T1\n"
                                     "2026-11-23,AM,7A,8,C1,2026-11-23 09:04:00.081,T1\n2026-11-23,AM,7B,9,,,\n")
     assert CsvFile(tmp_path / "r.csv").pull(None).registers == SqlSource(sqlite, {"registers": REGISTERS}).pull(None).registers
+
+
+def test_each_query_says_which_documented_columns_it_gives_and_which_of_its_own_are_not_read(tmp_path: Path) -> None:
+    with sqlite3.connect(tmp_path / "mis.db") as connection:
+        connection.execute("CREATE TABLE m (date, session, g, p, mark, house)")
+    found = SqlSource(f"sqlite:///{tmp_path / 'mis.db'}", {"registers": 'SELECT date, session, g AS "group", p AS pupil_id, mark, house FROM m'}).pull([date(2026, 11, 23)])
+    [columns] = found.columns
+    assert (columns.place, columns.given, columns.unread) == ("query registers", ("date", "group", "mark", "pupil_id", "session"), ("house",))
+    assert "taken_at" in columns.absent and "date" not in columns.absent

@@ -27,7 +27,16 @@ def at(hour: int, minute: int) -> datetime:
 
 @pytest.fixture
 def rosariosis(cluster: Cluster) -> Iterator[tuple[str, Write]]:
-    name = f"rosariosis_{next(_numbers)}"
+    yield from on_postgres(cluster, "rosariosis")
+
+
+@pytest.fixture
+def views(cluster: Cluster) -> Iterator[tuple[str, Write]]:
+    yield from on_postgres(cluster, "views")
+
+
+def on_postgres(cluster: Cluster, system: str) -> Iterator[tuple[str, Write]]:
+    name = f"{system}_{next(_numbers)}"
     cluster.create_database(name)
     connection = psycopg2.connect(cluster.url(name).replace("+psycopg2", ""))
     connection.autocommit = True
@@ -37,7 +46,7 @@ def rosariosis(cluster: Cluster) -> Iterator[tuple[str, Write]]:
             for statement in statements:
                 cursor.execute(statement)
 
-    write((SCHEMAS / "rosariosis.sql").read_text(encoding="utf-8"))
+    write((SCHEMAS / f"{system}.sql").read_text(encoding="utf-8"))
     yield cluster.url(name), write
     connection.close()
     cluster.drop_database(name)
@@ -263,6 +272,32 @@ def test_gibbon_gives_what_is_expected_with_cover_and_pupils_who_are_excepted(gi
     assert (quilla.group, quilla.year_group, quilla.contacts) == ("9A", "Y09", (Contact("Aoife Bramblewick", "Mother", 1, "aoife@home.example", "07700 900101"),))
 
 
+# --- a school's own views -----------------------------------------------------------------------------------------------
+
+def test_your_own_views_give_registers_expected_ones_and_pupils_by_the_documented_columns(views: tuple[str, Write]) -> None:
+    pulled = pull("views", views[0], FRIDAY, MONDAY)
+    nine = register(pulled, "9A")
+    assert (nine.taken_at, nine.taken_by, marks(nine)) == (at(9, 4), "TQA", {"1": "/", "2": ""})
+    assert marks(register(pulled, "Maths", "P1", FRIDAY)) == {"3": "N"}
+    found = expected(pulled)
+    assert (found["P1", "Maths"].required, found["P1", "Maths"].not_required_reason) == (False, "suspended")
+    assert (found["P2", "Maths"].staff, found["P2", "Maths"].cover, found["P2", "Maths"].rooms) == (("TQA", "OFE", "XYZ"), ("OFE",), ("R2", "R3"))
+    quilla, _, una = pulled.pupils
+    assert (quilla.born, quilla.admitted, quilla.flags, una.left) == (date(2013, 2, 3), date(2024, 9, 2), ("looked after",), FRIDAY)
+    assert quilla.given is not None and "contacts" not in quilla.given, "there is no view of contacts, so none ends"
+
+
+def test_a_view_that_is_added_later_is_read_and_one_without_a_needed_column_is_told(views: tuple[str, Write]) -> None:
+    url, write = views
+    source = known_system("views").source(url, clock.LONDON, times=TimeSemantics.LAST_SAVED)
+    assert source.time_semantics == TimeSemantics.LAST_SAVED
+    write("CREATE VIEW cme_contacts AS SELECT 1 AS pupil_id, 'Aoife Bramblewick' AS name, '07700 900101' AS telephone")
+    assert source.pull([MONDAY]).pupils[0].contacts == (Contact("Aoife Bramblewick", telephone="07700 900101"),)
+    write("CREATE VIEW cme_staff AS SELECT 'TQA' AS code")
+    with pytest.raises(Misconfigured, match="query staff: the column staff_code of staff is missing"):
+        source.check()
+
+
 # --- all of them -------------------------------------------------------------------------------------------------------
 
 @pytest.mark.parametrize("system", NAMES)
@@ -279,7 +314,7 @@ def test_a_known_system_gives_every_column_that_is_needed_covers_its_days_and_wr
 
 
 def test_a_system_that_is_not_known_and_a_database_of_another_kind_are_one_sentence_each() -> None:
-    with pytest.raises(Misconfigured, match="use one of gibbon, opensis, rosariosis"):
+    with pytest.raises(Misconfigured, match="use one of gibbon, opensis, rosariosis, views"):
         known_system("sims")
     with pytest.raises(Misconfigured, match="not kept in a database of the kind 'sqlite'"):
         known_system("gibbon").source("sqlite://", clock.LONDON)

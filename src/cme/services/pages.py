@@ -95,5 +95,5 @@ def print_quarantine(out: Console, office: Office) -> None:
         out.print("Nothing is in quarantine.")
         return
     out.print(table)
-    out.print("Correct a row at its source: the next pull reads it again and takes it from this list (`cme pull --everything` for old days). "
+    out.print("Correct a row at its source: the next pull reads it again and takes it from this list (`cme quarantine --retry` at once). "
               "A row that need not be read any more: cme quarantine NUMBER --reason \"...\" --by ROLE", markup=False)

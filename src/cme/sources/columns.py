@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from cme.errors import BadInput
+from cme.sources.source import Columns
 
 _CONTACT_COLUMN = re.compile(
     r"contact_([1-9])_(name|relationship|email|telephone|language|do_not_contact|court_order|parental_responsibility|interpreter)")
@@ -73,6 +74,14 @@ def positions(header: Sequence[str], shape: Shape) -> dict[str, int]:
         raise MissingColumns(f"the column{'s' if len(twice) > 1 else ''} {', '.join(sorted(twice))} of {shape.name} stand"
                              f"{'' if len(twice) > 1 else 's'} twice in the first line: keep one")
     return found
+
+
+def contract(place: str, header: Sequence[str], where: dict[str, int], shape: Shape) -> Columns:
+    """What a header gives of the documented columns. Its own other names are told: with the needed columns in it, it is a header."""
+    documented = shape.required | shape.optional
+    return Columns(place, tuple(sorted(where)), tuple(sorted(documented - where.keys())), tuple(
+        name for name in header if name.strip() and plain(name) not in documented and plain(name) not in where
+        and not (shape.contacts and _CONTACT_COLUMN.fullmatch(plain(name)))))
 
 
 def matched(header: Sequence[str], shape: Shape) -> int:

@@ -46,5 +46,5 @@ def declarations() -> tuple[Declaration, ...]:
     """Every kind of source there is."""
     systems = (known_system(name) for name in NAMES)
     return (*_VENDORS_AND_FILES, *(
-        Declaration(system.name, f"the database of {system.title}", f"CME_REGISTERS_SYSTEM={system.name}", ", ".join(system.queries),
-                    MEANING[system.times], "run against a live school" if system.verified_live else NOT_LIVE) for system in systems))
+        Declaration(system.name, f"the database of {system.title}" if system.times else f"{system.title} in any database", f"CME_REGISTERS_SYSTEM={system.name}", ", ".join(system.queries),
+                    MEANING[system.times] if system.times else AS_SET, "run against a live school" if system.verified_live else NOT_LIVE) for system in systems))

@@ -8,13 +8,13 @@ from zoneinfo import ZoneInfo
 from cme import clock as school_clock
 from cme.errors import BadInput
 from cme.sources.column_map import PLAIN, ColumnMap
-from cme.sources.columns import CONTACTS, PUPIL_COLUMNS, PUPILS, REGISTERS, Shape
+from cme.sources.columns import CONTACTS, PUPIL_COLUMNS, PUPILS, REGISTERS, Shape, contract
 from cme.sources.csv_text import Line
 from cme.sources.gather import Gathering, Key, every_day, in_order, overlay
 from cme.sources.grids import Table
 from cme.sources.people import DAYS as PUPIL_DAYS
 from cme.sources.people import People, PupilColumns
-from cme.sources.source import BadRow, Pulled, RegisterDocument
+from cme.sources.source import BadRow, Columns, Pulled, RegisterDocument
 from cme.sources.tables import OURS, SPREADSHEETS, UNREAD, is_footer, table_of, too_large
 from cme.sources.timetable import Calendar, Timetable
 from cme.sources.values import Days, Unreadable, optional_day
@@ -41,6 +41,7 @@ class FileReading:
         self._read = self._accepted = 0
         self._newest, self._files_of_last_day = 0.0, 0
         self._read_through: list[str] = []
+        self._columns: list[Columns] = []
         self._own_age: dict[Path, float] = {}              # what a file itself says of the age of its data
 
     def age(self, path: Path) -> tuple[float, str]:
@@ -152,6 +153,8 @@ class FileReading:
             self._refuse(path, str(reason))
             return None
         self.notes += [f"{path.name}: {note}" for note in notes]
+        layout = self._map(shape).layout
+        self._columns.append(contract(path.name, table.header if layout == "long" else (), table.where, shape))
         if as_of is not None:
             self._own_age[path] = as_of.timestamp()
         return table
@@ -191,4 +194,4 @@ class FileReading:
             rows_read=self._read + len(self.refused) + sum(part.read for part in parts),
             rows_accepted=self._accepted + sum(part.accepted for part in parts),
             notes=tuple(self.notes), gaps=tuple(self.gaps), days=self.days, expected_whole=frozenset(days) if self._timetable.entries and not self._timetable.bad else frozenset(),
-            places=tuple((name, True) for name in self._read_through))
+            columns=tuple(self._columns), places=tuple((name, True) for name in self._read_through))

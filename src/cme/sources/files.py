@@ -36,7 +36,7 @@ class CsvFolder:
                  zone: ZoneInfo = school_clock.LONDON, maps: Mapping[str, ColumnMap] = MappingProxyType({})) -> None:
         self._maps = maps
         self.folder, self.name, self.time_semantics, self.freshness = Path(folder), name, time_semantics, FRESH
-        self._calendar, self._stable, self._clock, self._zone = calendar, stable_seconds, clock, zone
+        self._calendar, self._stable, self._clock, self.zone = calendar, stable_seconds, clock, zone
 
     def pull(self, days: Iterable[date] | None) -> Pulled:
         """Everything in the folder for ``days``. Raises Misconfigured when the folder is not there or closed to us."""
@@ -47,7 +47,7 @@ class CsvFolder:
                                 "create it, or correct CME_REGISTERS_FOLDER or its permissions") from error
         files = [path for path in found if path.suffix.casefold() in LARGEST]
         registers = [path for path in files if path.name.casefold().startswith("registers")]
-        reading = FileReading(days, self._stable, self._clock, self._zone, self._maps, self._calendar)
+        reading = FileReading(days, self._stable, self._clock, self.zone, self._maps, self._calendar)
         if not registers:
             reading.gaps.append("the folder holds no file registers*.csv, .xlsx, .xml or .json")
         reading.refuse_others(found)
@@ -68,12 +68,12 @@ class CsvFile:
 
     def __init__(self, path: Path | str, *, name: str = "csv file", time_semantics: TimeSemantics = TimeSemantics.FIRST_COMPLETED,
                  zone: ZoneInfo = school_clock.LONDON, maps: Mapping[str, ColumnMap] = MappingProxyType({})) -> None:
-        self.path, self.name, self.time_semantics, self._zone, self.freshness = Path(path), name, time_semantics, zone, FRESH
+        self.path, self.name, self.time_semantics, self.zone, self.freshness = Path(path), name, time_semantics, zone, FRESH
         self._maps = maps
 
     def pull(self, days: Iterable[date] | None) -> Pulled:
         """The registers of the file for ``days``. Raises BadInput when the file as a whole cannot be read."""
-        reading = FileReading(days, 0, lambda: 0.0, self._zone, self._maps, None)
+        reading = FileReading(days, 0, lambda: 0.0, self.zone, self._maps, None)
         if not self.path.is_file():
             raise BadInput(f"the register file {self.path} is not there: correct the path")
         if self.path.suffix.casefold() in SPREADSHEETS - TEXTS:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import Protocol
+from zoneinfo import ZoneInfo
 
 
 Scope = tuple[date, str]                  # a day, and "session" or "lesson"
@@ -134,6 +135,16 @@ class BadRow:
 
 
 @dataclass(frozen=True)
+class Columns:
+    """The documented columns of one file or query: those it gives, those it may give and does not, and its own that are not read."""
+
+    place: str
+    given: tuple[str, ...]
+    absent: tuple[str, ...]
+    unread: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Pulled:
     """All that one pull brought. ``rows_read`` is always ``rows_accepted`` plus the number of bad rows."""
 
@@ -153,6 +164,7 @@ class Pulled:
     whole: frozenset[Scope] = frozenset()       # read to the end: what is not among ``registers`` of such a day and kind is gone
     expected_whole: frozenset[date] = frozenset()   # the days whose ``expected`` are all there are
     cursor: Mapping[str, str] | None = None     # where the next pull goes on, for a source that keeps count of its changes
+    columns: tuple[Columns, ...] = ()     # of each file or query whose columns could be told
     places: tuple[tuple[str, bool], ...] = ()   # the files or queries read; True: also the rows whose day cannot be told
 
 
@@ -161,6 +173,7 @@ class Source(Protocol):
 
     name: str
     time_semantics: TimeSemantics
+    zone: ZoneInfo                        # whose wall clock a time without an offset is
     freshness: timedelta                  # what is older than this says nothing of now: lateness is then not judged
 
     def pull(self, days: Iterable[date] | None) -> Pulled:

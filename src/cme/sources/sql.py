@@ -5,24 +5,25 @@ rules as a file. ``:from_day`` and ``:to_day`` are bound to the first and last d
 """
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date, timedelta
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Connection, Date, Engine, bindparam, create_engine, text
+from sqlalchemy import Connection, Date, Engine, bindparam, create_engine, inspect, text
 from sqlalchemy.engine import URL, CursorResult, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, NoSuchModuleError, OperationalError, SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
 from cme import clock
 from cme.errors import Misconfigured, Transient
-from cme.sources.columns import CONTACTS, EXPECTED, PUPIL_COLUMNS, PUPILS, REGISTERS, STAFF, MissingColumns, Shape, positions
+from cme.sources.columns import CONTACTS, EXPECTED, PUPIL_COLUMNS, PUPILS, REGISTERS, STAFF, MissingColumns, Shape, contract, positions
 from cme.sources.gather import KINDS, Gathering, in_order
 from cme.sources.people import People, PupilColumns
-from cme.sources.source import FRESH, Pulled, Scope, TimeSemantics
+from cme.sources.source import FRESH, Columns, Pulled, Scope, TimeSemantics
 from cme.sources.sql_cells import bound_days, cell
 from cme.sources.timetable import Timetable
 from cme.sources.values import Days, shown, unfit
@@ -48,13 +49,15 @@ class SqlSource:
     ``time_semantics`` is what the column taken_at means in that system; times without an offset are wall clock in ``zone``.
     ``session_zone`` is the zone in which MySQL is asked to show its timestamps (empty: the server's own). ``takes_back`` False: that
     a mark is not given any more never means that it is gone.
+    ``optional`` maps queries to the table or view each of them reads: where that is not there, the query is not asked.
     Raises Misconfigured at once for a URL or a query name that cannot be meant.
     """
 
     def __init__(self, url: str | URL, queries: dict[str, str], *, name: str = "sql",
                  time_semantics: TimeSemantics = TimeSemantics.OBSERVED,
-                 zone: ZoneInfo = clock.LONDON, freshness: timedelta = FRESH, session_zone: str = "", takes_back: bool = True) -> None:
-        self.name, self.time_semantics, self.freshness, self._zone = name, time_semantics, freshness, zone
+                 zone: ZoneInfo = clock.LONDON, freshness: timedelta = FRESH, session_zone: str = "", takes_back: bool = True,
+                 optional: Mapping[str, str] = MappingProxyType({})) -> None:
+        self.name, self.time_semantics, self.freshness, self.zone = name, time_semantics, freshness, zone
         self._session_zone, self._takes_back = session_zone, takes_back
         if unknown := sorted(queries.keys() - SHAPES.keys()):
             raise Misconfigured(f"the queries {', '.join(unknown)} of source {name!r} mean nothing here: "
@@ -62,7 +65,8 @@ class SqlSource:
         if "registers" not in queries:
             raise Misconfigured(f"source {name!r} has no query called registers: write one with the columns "
                                 f"{', '.join(sorted(REGISTERS.required))}")
-        self._queries = {query: queries[query] for query in SHAPES if query in queries}
+        self._all = self._queries = {query: queries[query] for query in SHAPES if query in queries}
+        self._optional = optional
         self._engine = self._open(url)
 
     def _open(self, url: str | URL) -> Engine:
@@ -93,15 +97,15 @@ class SqlSource:
         if wanted == ():
             return Pulled(days=())
         first, last = (wanted[0], wanted[-1]) if wanted else (_EARLIEST, _LATEST)
-        people, timetable = People(), Timetable(self._zone)
+        people, timetable = People(), Timetable(self.zone)
         with self._connection() as connection:
-            self._check(connection, last if wanted else clock.today())
+            columns = self._check(connection, last if wanted else clock.today())
             for query, row in (("pupils", self._pupil(people)), ("contacts", people.contact), ("staff", people.staff_row),
                                ("expected", timetable.dated_row)):
                 self._read(connection, query, first, last, row, people)
             found = None
             for where, cells in self._rows(connection, "registers", first, last):
-                found = found or Gathering("query registers", where, wanted, self._zone)
+                found = found or Gathering("query registers", where, wanted, self.zone)
                 if fault := unfit(cells):
                     found.fault(None, fault, shown(cells))
                 else:
@@ -119,7 +123,7 @@ class SqlSource:
                       bad_rows=(*(found.bad if found else ()), *(row for part in parts for row in part.bad)), as_of=None,
                       rows_read=(found.read if found else 0) + sum(part.read for part in parts),
                       rows_accepted=(found.accepted if found else 0) + sum(part.accepted for part in parts), notes=tuple(notes),
-                      days=wanted, whole=self._whole(found, wanted),
+                      days=wanted, whole=self._whole(found, wanted), columns=columns,
                       expected_whole=frozenset(wanted or ()) if "expected" in self._queries and not timetable.bad else frozenset(), places=tuple(
                           (f"query {query}", wanted is None or not bound_days(sql)) for query, sql in self._queries.items()))
 
@@ -131,18 +135,22 @@ class SqlSource:
             return frozenset((day, kind) for day in wanted or () for kind in KINDS)
         return found.whole(wanted if wanted is not None else {key[0] for key in found.documents()})
 
-    def _check(self, connection: Connection, day: date) -> None:
-        faults = []
+    def _check(self, connection: Connection, day: date) -> tuple[Columns, ...]:
+        faults, found = [], []
+        self._queries = {query: sql for query, sql in self._all.items()
+                         if query not in self._optional or inspect(connection).has_table(self._optional[query])}
         for query, shape in SHAPES.items():
             if query in self._queries:
                 result = self._execute(connection, query, day, day)
                 try:
-                    positions(list(result.keys()), shape)
+                    header = list(result.keys())
+                    found.append(contract(f"query {query}", header, positions(header, shape), shape))
                 except MissingColumns as missing:
                     faults.append(f"query {query}: {missing}")
                 result.close()
         if faults:
             raise Misconfigured(f"source {self.name!r} does not give what is needed: " + "; ".join(faults))
+        return tuple(found)
 
     def _read(self, connection: Connection, query: str, first: date, last: date, row: Callable[..., None],
               people: People) -> None:

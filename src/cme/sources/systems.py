@@ -30,25 +30,27 @@ class System:
     name: str
     title: str
     dialect: str
-    times: TimeSemantics
+    times: TimeSemantics | None         # None: what the settings say
     zone: ZoneInfo | None
     session_zone: str
     queries: dict[str, str] = field(hash=False)
     takes_back: bool = True             # whether a mark that it no longer gives is gone
     verified_live: bool = False
+    optional: dict[str, str] = field(default_factory=dict, hash=False)      # queries to the view that each needs, where it may be missing
 
-    def source(self, url: str | URL, zone: ZoneInfo, freshness: timedelta = FRESH) -> SqlSource:
-        """The system's database as a source; ``zone`` is the wall clock of the machine it runs on. Raises Misconfigured for a database
-        of another kind."""
+    def source(self, url: str | URL, zone: ZoneInfo, freshness: timedelta = FRESH,
+               times: TimeSemantics = TimeSemantics.FIRST_COMPLETED) -> SqlSource:
+        """The system's database as a source; ``zone`` is the wall clock of the machine it runs on, ``times`` what its times mean where
+        the system leaves that to the school. Raises Misconfigured for a database of another kind."""
         try:
             backend = make_url(url).get_backend_name()
         except ArgumentError:
             backend = self.dialect          # SqlSource says it better
-        if backend not in _DIALECTS[self.dialect]:
+        if self.dialect != "any" and backend not in _DIALECTS[self.dialect]:
             raise Misconfigured(f"{self.title} is not kept in a database of the kind {backend!r}: correct CME_REGISTERS_URL or "
                                 "CME_REGISTERS_SYSTEM")
-        return SqlSource(url, self.queries, name=self.name, time_semantics=self.times, zone=self.zone or zone,
-                         freshness=freshness, session_zone=self.session_zone, takes_back=self.takes_back)
+        return SqlSource(url, self.queries, name=self.name, time_semantics=self.times or times, zone=self.zone or zone,
+                         freshness=freshness, session_zone=self.session_zone, takes_back=self.takes_back, optional=self.optional)
 
 
 def known_system(name: str) -> System:
@@ -57,5 +59,6 @@ def known_system(name: str) -> System:
         raise Misconfigured(f"{name!r} is no school system that is known here: use one of {', '.join(NAMES)}, or write the queries "
                             "yourself (CME_REGISTERS_QUERIES)")
     held = yaml.safe_load((_FOLDER / f"{name}.yaml").read_text(encoding="utf-8"))
-    return System(name, held["title"], held["dialect"], TimeSemantics(held["times"]), ZoneInfo(held["zone"]) if held["zone"] else None,
-                  held.get("session_zone", ""), {query: held[query] for query in SHAPES if query in held}, held.get("takes_back", True))
+    return System(name, held["title"], held["dialect"], TimeSemantics(held["times"]) if held["times"] else None, ZoneInfo(held["zone"]) if held["zone"] else None,
+                  held.get("session_zone", ""), {query: held[query] for query in SHAPES if query in held}, held.get("takes_back", True),
+                  optional={query: f"cme_{query}" for query in held.get("optional", ())})

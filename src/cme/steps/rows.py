@@ -1,11 +1,13 @@
-"""Rows that could not be read: a person settles one that need not be read any more."""
+"""Rows that could not be read: read again once they are corrected, or settled by a person because they need not be read any more."""
 
 from cme.errors import BadInput
 from cme.records.history import Stamp
-from cme.records.quarantine import resolve
+from cme.records.quarantine import quarantined, resolve
+from cme.records.registers import PullResult
 from cme.records.tables import Quarantine
 from cme.steps import unread_report
 from cme.steps.office import Office
+from cme.steps.pull import pull
 
 
 def settle_row(office: Office, number: int, why: str, stamp: Stamp) -> None:
@@ -16,3 +18,15 @@ def settle_row(office: Office, number: int, why: str, stamp: Stamp) -> None:
         if row is not None and row.source == unread_report.SOURCE:
             raise BadInput(f"row {number} is a report that a child may be missing: `cme reports {number}` settles it")
         resolve(session, office.school, number, stamp, why)
+
+
+def read_again(office: Office, stamp: Stamp) -> PullResult | None:
+    """Read the days of the waiting rows again, however old; everything where a row's day is not known. None: no row of a source waits.
+
+    Raises whatever the source raises; what is corrected leaves quarantine.
+    """
+    with office.transaction() as session:
+        waiting = [row.day for row in quarantined(session, office.school) if row.source != unread_report.SOURCE]
+    if not waiting:
+        return None
+    return pull(office, None if None in waiting else sorted({day for day in waiting if day is not None}), stamp)

@@ -30,7 +30,7 @@ def source_of(office: Office) -> Source:
     if s.registers_file:
         return CsvFile(s.registers_file, name="csv file", time_semantics=times, maps=_maps(s.registers_columns))
     if s.registers_url and s.registers_system:
-        return known_system(s.registers_system).source(s.registers_url.get_secret_value(), ZoneInfo(s.registers_zone))
+        return known_system(s.registers_system).source(s.registers_url.get_secret_value(), ZoneInfo(s.registers_zone), times=times)
     if s.registers_url and s.registers_queries:
         return SqlSource(s.registers_url.get_secret_value(), _queries(s.registers_queries), name="sql", time_semantics=times,
                          zone=ZoneInfo(s.registers_zone))

@@ -8,8 +8,8 @@ from cme import clock
 from cme.errors import BadInput
 from cme.rules.marks import UnknownCode
 from cme.sources.declarations import MEANING, Declaration, declarations
-from cme.sources.files import CsvFolder
-from cme.sources.source import Pulled, Source, TimeSemantics
+from cme.sources.files import CsvFile, CsvFolder
+from cme.sources.source import Columns, Pulled, Source, TimeSemantics
 from cme.steps.office import Office
 from cme.steps.sources import source_of
 
@@ -27,6 +27,7 @@ class Trial:
     can: tuple[str, ...]
     cannot: tuple[str, ...]
     quarantined: tuple[str, ...]
+    contract: tuple[Columns, ...]
     notes: tuple[str, ...]
 
 
@@ -40,10 +41,10 @@ def declared(office: Office) -> tuple[Declaration | None, Source | None]:
 
 
 def trial(office: Office, name: str, day: date) -> Trial:
-    """Read one day of the source dry. Raises BadInput where ``name`` is not the one chosen, and whatever the source raises."""
+    """Read one day of the source dry. An empty name is the one in use. Raises BadInput where ``name`` is not the one chosen, and whatever the source raises."""
     _, source = declared(office)
     named = name.strip().casefold().replace("-", " ")
-    if source is None or named != source.name:
+    if source is None or named not in ("", source.name, *source.name.split()):
         chosen = "none is" if source is None else f"{source.name!r} is"
         raise BadInput(f"{name!r} is not the source that the settings choose ({chosen}): set it first; `cme sources` says how")
     check = getattr(source, "check", None)
@@ -58,8 +59,20 @@ def trial(office: Office, name: str, day: date) -> Trial:
         f"{counts['session']} registers of sessions and {counts['lesson']} of lessons on {day}, with {marks} marks",
         f"{len(pulled.expected)} registers expected, {len(pulled.pupils)} pupils, {len(pulled.staff)} members of staff"),
         _columns(pulled, marks), *_judged(source, pulled, day, marks, _unknown(office, pulled)),
-        tuple(f"{row.where}{f', line {row.line}' if row.line else ''}: {row.reason}" for row in pulled.bad_rows[:20]),
-        (*pulled.notes, *(f"{name}: still being written, left for the next pull" for name in pulled.waiting)))
+        tuple(f"{row.where}{f', line {row.line}' if row.line else ''}: {row.reason}" for row in pulled.bad_rows[:20]) + _more(pulled),
+        pulled.columns, (*_other_days(source, day, bool(on_day)), *pulled.notes, *(f"{name}: still being written, left for the next pull" for name in pulled.waiting)))
+
+
+def _more(pulled: Pulled) -> tuple[str, ...]:
+    return (f"and {len(pulled.bad_rows) - 20} more",) if len(pulled.bad_rows) > 20 else ()
+
+
+def _other_days(source: Source, day: date, given: bool) -> tuple[str, ...]:
+    """Where files hold nothing of the day asked for: of which days they do."""
+    if given or not isinstance(source, (CsvFolder, CsvFile)):
+        return ()
+    days = sorted({register.local_date for register in source.pull(None).registers})
+    return (f"the files hold registers of {len(days)} days, from {days[0]} to {days[-1]}: try one with --day",) if days else ()
 
 
 def _columns(pulled: Pulled, marks: int) -> tuple[tuple[str, str], ...]:
@@ -68,7 +81,7 @@ def _columns(pulled: Pulled, marks: int) -> tuple[tuple[str, str], ...]:
     taken = sum(register.taken_at is not None for register in pulled.registers)
     found = [("marks entered", f"{sum(mark.code.strip() not in ('', '-') for mark in every)} of {len(every)}"),
              ("registers with a time taken", f"{taken} of {len(pulled.registers)}")]
-    for name in PUPIL_FIELDS:
+    for name in PUPIL_FIELDS if pulled.pupils else ():
         given = sum(bool(getattr(pupil, name)) for pupil in pulled.pupils if pupil.given is None or name in pupil.given)
         found.append((f"pupils with {name.replace('_', ' ')}", f"{given} of {len(pulled.pupils)}"))
     return tuple(found)
@@ -105,5 +118,6 @@ def _judged(source: Source, pulled: Pulled, day: date, marks: int, unknown: list
     if pulled.as_of is not None and clock.now() - pulled.as_of > source.freshness:
         minutes = source.freshness.total_seconds() / 60
         cannot.append(f"lateness now: what the source gives is older than the {minutes:.0f} minutes that it declares")
+    cannot += [f"late registers now: {gap}" for gap in pulled.gaps]
     cannot += [f"a mark: {sentence}" for sentence in unknown]
     return tuple(can), tuple(cannot)
