@@ -49,7 +49,7 @@ class Settings(MailSettings):
     registers_url: SecretStr | None = None
     registers_queries: Path | None = None
     registers_columns: Path | None = None
-    registers_system: Literal["", "gibbon", "opensis", "rosariosis"] = ""
+    registers_system: Literal["", "gibbon", "opensis", "rosariosis", "views"] = ""
     registers_zone: str = "Europe/London"
     registers_api: Literal["", "arbor", "wonde", "bromcom"] = ""
     registers_api_url: str = ""

@@ -1,6 +1,7 @@
 """``cme sources``: what there is, and a dry look at what is in use."""
 
 import os
+import sqlite3
 from pathlib import Path
 
 from sqlalchemy import Engine, inspect, text
@@ -54,6 +55,14 @@ def test_a_vendors_interface_is_tried_dry_and_its_cursor_stays(environment: dict
     assert "pupils with forename" in done.stdout and not [name for name in NAMES if name in done.stdout] and rows_of(engine) == before
     assert wrong.returncode == 1 and "correct the login or secret" in wrong.stderr and "hush-hush" not in wrong.stderr + wrong.stdout
 
+
+
+def test_the_views_of_a_database_are_chosen_by_the_settings(environment: dict[str, str], tmp_path: Path) -> None:
+    del environment["CME_REGISTERS_FOLDER"]
+    with sqlite3.connect(tmp_path / "mis.db") as mis:
+        mis.executescript("CREATE VIEW cme_registers AS SELECT '2026-11-23' AS date, 'AM' AS session, '9A' AS \"group\", 'P1' AS pupil_id, '/' AS mark, 7 AS house;")
+    done = cme({**environment, "CME_REGISTERS_SYSTEM": "views", "CME_REGISTERS_URL": f"sqlite:///{tmp_path / 'mis.db'}"}, "sources", "test", "views")
+    assert "1 registers of sessions" in done.stdout and "its own, not read: house" in done.stdout, done.stderr
 
 
 def test_without_a_source_the_list_says_how_to_choose_one(environment: dict[str, str]) -> None:

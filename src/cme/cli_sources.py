@@ -6,9 +6,7 @@ from typing import Annotated
 
 from cyclopts import App, Parameter
 from rich import box
-from rich.padding import Padding
 from rich.table import Table
-from rich.text import Text
 
 from cme.cli import _office, app, out
 
@@ -53,7 +51,7 @@ def test(name: str = "", *, day: Annotated[date | None, Parameter(help="A day as
     for one in found.contract:
         out.print(f"  columns of {one.place}", markup=False)
         for what, names in (("given", one.given), ("not given", one.absent), ("its own, not read", one.unread)):
-            out.print(Padding(Text(f"{what}: {', '.join(names) or 'none'}"), (0, 0, 0, 4)))
+            out.print(f"    {what}: {', '.join(names) or 'none'}", markup=False)
     table = Table("what", "given", box=box.SIMPLE)
     for what, given in found.columns:
         table.add_row(what, given)

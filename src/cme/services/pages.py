@@ -87,10 +87,10 @@ def print_quarantine(out: Console, office: Office) -> None:
     """The rows in quarantine: where, why, since when, and what to do. The rows themselves stay in the records."""
     with office.transaction() as session:
         rows = quarantined(session, office.school)
-        table = Table("number", "source", "file or query", "line", "reason", "since", "last read")
+        table = Table("number", "file or query", "reason, and what to do", "since")
         for row in rows:
-            table.add_row(str(row.id), row.source, row.place, str(row.line or ""), row.reason,
-                          *(f"{clock.local(moment):%Y-%m-%d %H:%M}" for moment in (row.first_seen, row.last_seen)))
+            where = f"{row.source}: {row.place}{f', line {row.line}' if row.line else ''}"
+            table.add_row(str(row.id), where, row.reason, f"{clock.local(row.first_seen):%Y-%m-%d %H:%M}")
     if not rows:
         out.print("Nothing is in quarantine.")
         return
