@@ -42,7 +42,7 @@ def test_the_wheel_holds_the_policies_letters_fonts_and_migrations_and_works_fro
              "assert letter('parent_contact', school='S', telephone='0121 496 0101').subject;"
              "assert list((Path(cme.mail.__file__).parent / 'fonts').glob('*.ttf'));"
              "assert list(Path(v.__path__[0]).glob('0001*.py')); assert (Path(cme.sources.__file__).parent / 'examples/registers.csv').is_file();"
-             "from cme.sources.systems import NAMES; assert len(NAMES) == 3;"
+             "from cme.sources.systems import NAMES; assert len(NAMES) == 4;"
              "print(cme.mail.__file__)")
     done = subprocess.run([sys.executable, "-S", "-c", f"import sys; sys.path[:0] = [{str(tmp_path)!r}]; sys.path += {sys.path!r}; {check}"],
                           capture_output=True, text=True, cwd=tmp_path, env={**os.environ, "PREFECT_LOGGING_LEVEL": "ERROR"})

@@ -4,6 +4,7 @@ import re
 from datetime import timedelta
 from typing import Any
 
+from cme.sources.arbor_people import ROOTS
 from tests.sources.one_school import MARKS, MONDAY, PUPILS
 from tests.sources.stub_server import Reply, Stub, basic, between
 
@@ -20,6 +21,7 @@ class ArborStub(Stub):
         self.changes: list[dict[str, Any]] = []
         ref = self.ref
         self.rows: dict[str, list[dict[str, Any]]] = {
+            **{name: [] for name in ROOTS},
             "persons": [{"href": f"/rest-v2/persons/{n}", "preferredFirstName": f, "legalLastName": s, "dateOfBirth": "2012-03-04"}
                         for n, (f, s) in PUPILS.items()],
             "students": [{"href": f"/rest-v2/students/{n}", "person": ref("Person", "persons", n)} for n in PUPILS],

@@ -7,7 +7,7 @@ is taken again, and which zone times without an offset are in, is not documented
 
 from base64 import b64encode
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from types import MappingProxyType
 from zoneinfo import ZoneInfo
@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 from cme import clock
 from cme.errors import Misconfigured
 from cme.sources.api_rows import WHOLE_SCHOOL, ApiPupils, ApiRows, day_of, raw_of, text_of, year_so_far
+from cme.sources.arbor_people import ROOTS, ArborPeople
 from cme.sources.arbor_records import Lesson, expected_of, lesson_cells, lesson_of, pupil_of, reference, roll_call_cells, session_of
 from cme.sources.gather import in_order
 from cme.sources.http_api import Api, Patience, Record, numbered_pages
@@ -24,7 +25,7 @@ from cme.sources.values import Unreadable
 _ROLL_CALL, _RECORDS, _PUPILS, _LESSONS = "attendance-roll-call-records", "attendance-records", "students", "sessions"
 _ROOT = {_ROLL_CALL: "attendanceRollCallRecords", _RECORDS: "attendanceRecords", _PUPILS: "students", "persons": "persons",
          _LESSONS: "sessions", "attendance-registers": "attendanceRegisters", "attendance-marks": "attendanceMarks",
-         "attendance-roll-calls": "attendanceRollCalls"}
+         "attendance-roll-calls": "attendanceRollCalls", **ROOTS}
 _PAGE = 500
 _MOST_CHANGES = 200             # more than so many changed marks are read day by day rather than one by one
 
@@ -57,7 +58,7 @@ class ArborSource:
             return Pulled(days=())
         self._revision = None
         with Api(self._base, self.name, self._headers, self._patience) as api:
-            pupils = self._pupils(api)
+            pupils, persons = self._pupils(api)
             revision = self._revision
             school = _School({reference(r): text_of(r.get("attendanceMark")) or text_of(r.get("code"))
                               for r in self._all(api, "attendance-marks")},
@@ -73,13 +74,18 @@ class ArborSource:
             for record in self._all(api, _RECORDS, self._between("startDatetime", last, last)):
                 if record.get("isRedundant") is not True:              # Arbor's own word for a mark that another has replaced
                     marks.add(record, lambda r: lesson_cells(r, school.codes, lessons, self.zone, api.clock_note == ""))
-            note = api.clock_note
-        return self._pulled(wanted, read, sessions, marks, lessons, lost, pupils, note, revision)
+            people = ArborPeople(lambda resource, filters: self._all(api, resource, filters), lambda href: self._covered(api, href), self.zone)
+            teaching = people.teaching(last, self._between("coverStartDatetime", last, last))
+            daily = read == wanted or wanted is None         # once a day, as the whole window is
+            told, staff = (people.told_of(pupils.pupils(), persons), people.staff(persons)) if daily else (pupils.pupils(), ())
+            notes = [*filter(None, [api.clock_note]), *dict.fromkeys(people.notes)]
+        return replace(self._pulled(wanted, read, sessions, marks, lessons, lost, pupils, revision), notes=tuple(notes), pupils=told, staff=staff,
+                       expected=expected_of(lessons, last, teaching.leads, teaching.covers))
 
     def _pulled(self, wanted: tuple[date, ...] | None, read: tuple[date, ...], sessions: ApiRows, marks: ApiRows,
-                lessons: dict[str, Lesson], lost: list[BadRow], pupils: ApiPupils, note: str, revision: int | None) -> Pulled:
+                lessons: dict[str, Lesson], lost: list[BadRow], pupils: ApiPupils, revision: int | None) -> Pulled:
         found, taught, last = sessions.found, marks.found, read[-1]
-        notes, gaps = [note] if note else [], []
+        gaps = []
         if not found.read and any(day.isoweekday() < 6 for day in read):
             gaps.append("the source gave no roll call at all for the days asked for: is it a holiday, or is a right missing?")
         whole = {s for s in found.whole(read) if s[1] == "session"} if found.read else set()
@@ -89,10 +95,9 @@ class ArborSource:
             name: self._cursor.get(name, "") for name in ("whole", "from")}
         cursor = {"revision": str(revision), **since} if revision is not None else {}
         documents = in_order([*found.documents().values(), *taught.documents().values()])
-        return Pulled(registers=documents, expected=expected_of(lessons, last),
-                      pupils=pupils.pupils(), bad_rows=(*found.bad, *taught.bad, *pupils.bad, *lost),
+        return Pulled(registers=documents, bad_rows=(*found.bad, *taught.bad, *pupils.bad, *lost),
                       rows_read=found.read + taught.read + pupils.read + len(lost),
-                      rows_accepted=found.accepted + taught.accepted + pupils.accepted, notes=tuple(notes), gaps=tuple(gaps), days=wanted,
+                      rows_accepted=found.accepted + taught.accepted + pupils.accepted, gaps=tuple(gaps), days=wanted,
                       whole=frozenset(whole), expected_whole=frozenset({last}) if lessons and not lost else frozenset(), cursor=cursor,
                       places=((_PUPILS, True), *(((_ROLL_CALL, True),) if read_whole else ())))
 
@@ -138,7 +143,17 @@ class ArborSource:
                 found[reference(record)] = found[event].with_register(record, self.zone)
         return found, lost
 
-    def _pupils(self, api: Api) -> ApiPupils:
+    def _covered(self, api: Api, href: str) -> Record:
+        """What an agreed cover was required for; nothing where that cannot be had."""
+        if not href.startswith("/rest-v2/cover-requirements/"):
+            return {}
+        try:
+            found = self._answer(api, href.lstrip("/"), {}).get("coverRequirement")
+        except Misconfigured:
+            return {}
+        return found if isinstance(found, dict) else {}
+
+    def _pupils(self, api: Api) -> tuple[ApiPupils, dict[str, Record]]:
         persons = {reference(record): record for record in self._all(api, "persons")}
         found = ApiPupils(_PUPILS)
         for record in self._all(api, _PUPILS):
@@ -146,7 +161,7 @@ class ArborSource:
         if not found.accepted:
             raise Misconfigured(f"source {self.name!r} gave no pupil at all: correct CME_REGISTERS_API_URL (another region gives nothing), "
                                 "or have the right to read students given. Nothing is taken for absence")
-        return found
+        return found, persons
 
     @staticmethod
     def _between(name: str, first: date, last: date) -> dict[str, str]:

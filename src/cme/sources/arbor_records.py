@@ -1,6 +1,6 @@
 """What one record of Arbor's REST interface says: a mark, a lesson, a register, a pupil. Fields as in Arbor's own SDK."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any
@@ -25,6 +25,8 @@ class Lesson:
     has_register: bool                 # False: Arbor keeps no register for it
     opened: bool = False
     completed_at: datetime | None = None
+    unit: str = ""                     # the address of its academic unit
+    rooms: tuple[str, ...] = ()
 
     @property
     def slot(self) -> str:
@@ -100,18 +102,23 @@ def lesson_of(record: Record, zone: ZoneInfo) -> Lesson:
     unit = record.get("academicUnit")
     group = (text_of(unit.get("displayName")) if isinstance(unit, dict) else "") or text_of(record.get("sessionName")) \
         or reference(unit).rpartition("/")[2] or "?"
+    place = record.get("location")
+    room = text_of(record.get("locationText")) or (text_of(place.get("displayName")) if isinstance(place, dict) else "")
     return Lesson(reference(record), group, starts, ends, record.get("isSuspended") is True,
-                  record.get("attendanceRegisterType") is not None)
+                  record.get("attendanceRegisterType") is not None, unit=reference(unit), rooms=(room,) if room else ())
 
 
-def expected_of(lessons: Mapping[str, Lesson], day: date) -> tuple[ExpectedRegister, ...]:
-    """The registers that ought to be taken on ``day``."""
+def expected_of(lessons: Mapping[str, Lesson], day: date, leads: Mapping[str, Sequence[str]], covers: Mapping[str, Sequence[str]]
+                ) -> tuple[ExpectedRegister, ...]:
+    """The registers that ought to be taken on ``day``, with those who lead the class and those who cover the lesson."""
     found = {}
     for lesson in lessons.values():
         if clock.local(lesson.starts_at).date() == day:
             reason = "the lesson is suspended" if lesson.suspended else "" if lesson.has_register else "no register is kept for it"
+            cover = tuple(filter(None, dict.fromkeys(covers.get(lesson.address, ()))))
             found[lesson.address] = ExpectedRegister(day, "lesson", lesson.slot, lesson.group, lesson.starts_at, lesson.ends_at,
-                                                     required=not reason, not_required_reason=reason)
+                                                     tuple(filter(None, dict.fromkeys((*leads.get(lesson.unit, ()), *cover)))), not reason, reason,
+                                                     lesson.rooms, cover)
     return tuple(sorted(found.values(), key=lambda e: (e.slot, e.group)))
 
 
@@ -120,8 +127,20 @@ def pupil_of(record: Record, persons: Mapping[str, Record], zone: ZoneInfo) -> P
     person = persons.get(reference(record.get("person")), record.get("person"))
     person = person if isinstance(person, dict) else {}
     known: dict[str, Any] = {
-        "forename": text_of(person.get("preferredFirstName")) or text_of(person.get("legalFirstName")),
-        "surname": text_of(person.get("legalLastName")) or text_of(person.get("preferredLastName")),
+        "forename": _forename(person), "surname": _surname(person),
         "sex": text_of(person.get("gender")), "born": day_of(person.get("dateOfBirth"), zone, "dateOfBirth")}
     known = {name: value for name, value in known.items() if value}
     return Pupil(number_of(record, "href"), given=frozenset(known), **known)
+
+
+def name_of(person: Record) -> str:
+    """A person's name as they use it."""
+    return " ".join(filter(None, (_forename(person), _surname(person))))
+
+
+def _forename(person: Record) -> str:
+    return text_of(person.get("preferredFirstName")) or text_of(person.get("legalFirstName"))
+
+
+def _surname(person: Record) -> str:
+    return text_of(person.get("legalLastName")) or text_of(person.get("preferredLastName"))

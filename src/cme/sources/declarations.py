@@ -33,7 +33,7 @@ _VENDORS_AND_FILES = (
     Declaration("csv file", "one export", "CME_REGISTERS_FILE", "sessions, lessons, pupils, contacts; no timetable", AS_SET,
                 "not yet run with a live school's own export"),
     Declaration("sql", "a database by SQLAlchemy URL", "CME_REGISTERS_URL", "whatever the school's own queries give", AS_SET, NOT_LIVE),
-    Declaration("arbor", "Arbor REST", "CME_REGISTERS_API=arbor", "sessions; lessons and timetable of the last day; pupils; no contacts",
+    Declaration("arbor", "Arbor REST", "CME_REGISTERS_API=arbor", "sessions; lessons of the last day with rooms, teachers and cover; pupils with entry, leaving and guardians; no flags",
                 MEANING[TimeSemantics.FIRST_COMPLETED] + " (whether a retake moves it is not documented)", NOT_LIVE),
     Declaration("wonde", "Wonde", "CME_REGISTERS_API=wonde", "sessions, pupils, contacts; no lessons, no timetable",
                 MEANING[TimeSemantics.NONE], NOT_LIVE),
