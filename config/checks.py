@@ -7,6 +7,7 @@ from itertools import pairwise
 from cme.config.authority_shapes import AuthorityFile, MessageShape
 from cme.config.shapes import CodesFile, NumberShape, SchoolFile, StatutoryFile, Value, YearShape
 from cme.rules.identifiers import BadIdentifier, laestab, urn
+from cme.rules.languages import NAMES
 from cme.rules.marks import MISSING, Category
 from cme.rules.message_fields import FIELDS, TOGETHER
 from cme.rules.messages import DAY_ONE_REPORT, MESSAGES
@@ -199,6 +200,9 @@ def school(held: SchoolFile, statutory: StatutoryFile | None) -> Iterator[str]:
     for word in held.second_person_for.value:
         if word not in SECOND_PERSON:
             yield f"school.yaml: second_person_for: {word!r} is no decision; use some of {', '.join(SECOND_PERSON)}, or none"
+    for language in held.confirmed_translations.value:
+        if language not in NAMES:
+            yield f"school.yaml: confirmed_translations: {language!r} is no language of the letters; use some of {', '.join(NAMES)}"
     for referring in held.referring_schools:
         if not _address(referring.mailbox):
             yield f"school.yaml: referring_schools, {referring.name}: {referring.mailbox!r} is not one e-mail address; correct it"

@@ -221,5 +221,6 @@ class SchoolFile(Shape):
     local_codes: tuple[LocalCodeShape, ...] = ()
     referring_schools: tuple[ReferringSchoolShape, ...] = ()
     told_to_referring_school: CodesValue
+    confirmed_translations: Choice
     numbers: dict[StrictStr, NumberShape]
     calendar: dict[StrictStr, YearShape] = Field(min_length=1)

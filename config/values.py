@@ -85,6 +85,7 @@ class School:
     procedure_review_date: date
     referring_schools: tuple[ReferringSchool, ...]
     told_to_referring_school: frozenset[str]     # codes of an absence that a referring school hears of in the same session
+    confirmed_translations: frozenset[str]       # languages whose letters to parents somebody who speaks them has read and confirmed
 
     def referring_school(self, name: str) -> ReferringSchool | None:
         """The referring school of that name, however it is spaced and capitalised; None where the school has not named it."""
@@ -180,7 +181,8 @@ def school_of(s: SchoolFile) -> School:
         feed=Feed(s.feed.polled_every.value, s.feed.silent.value, s.feed.due_at_once.value, s.feed.loss.value),
         procedure_review_date=s.procedure_review_date.value,
         referring_schools=tuple(ReferringSchool(r.name, r.mailbox, r.telephone) for r in s.referring_schools),
-        told_to_referring_school=frozenset(s.told_to_referring_school.value))
+        told_to_referring_school=frozenset(s.told_to_referring_school.value),
+        confirmed_translations=frozenset(s.confirmed_translations.value))
 
 
 def _practice(m: MessageShape, mailbox: str) -> Practice:

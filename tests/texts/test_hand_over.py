@@ -14,6 +14,7 @@ from cme.mail.texts import LONGEST, SafeTexts, text_wire
 
 NUMBER = "07700 900101"
 WIRE = text_wire("Please ring us today. \u0141\u00f3d\u017a", "row1")
+PLAIN = text_wire("Please ring us today.", "row1")
 
 
 @pytest.fixture
@@ -47,13 +48,20 @@ def test_the_point_of_no_return_is_called_before_anything_leaves_and_stops_it(te
     assert len(phones.texts) == 1
 
 
+def test_letters_that_the_service_cannot_write_are_found_out_before_anything_is_sent(texts: SafeTexts, phones: Phones) -> None:
+    phones.latin_only = True
+    with pytest.raises(Permanent, match="letters of this language"):
+        texts.hand_over(NUMBER, text_wire("\u064a\u064f\u0631\u062c\u0649?", "row1"), never)
+    assert texts.hand_over(NUMBER, text_wire("Why? \u0141\u00f3d\u017a", "row2"), go) and len(phones.texts) == 1
+
+
 @pytest.mark.parametrize(("fault", "fate", "kept"), [
     (LOST, Ambiguous, 1), (KEPT_500, Ambiguous, 1), (NO_JSON, Ambiguous, 1), ("500", Ambiguous, 0), ("429", Transient, 0),
     ("403", Misconfigured, 0), ("trial mode", Misconfigured, 0)])
 def test_each_fault_has_its_fate(texts: SafeTexts, phones: Phones, fault: str, fate: type[CmeError], kept: int) -> None:
     phones.faults.append(fault)
     with pytest.raises(CmeError) as raised:
-        texts.hand_over(NUMBER, WIRE, go)
+        texts.hand_over(NUMBER, PLAIN, go)
     assert type(raised.value) is fate and len(phones.texts) == kept
     assert len(texts.find("row1")) == kept                                 # the oracle knows which of the two it was
 
@@ -62,7 +70,7 @@ def test_an_answer_that_does_not_come_in_time_is_ambiguous() -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         texts = SafeTexts(KEY, TEMPLATE, url=f"http://127.0.0.1:{silent.getsockname()[1]}", timeout=0.2)
         with pytest.raises(Ambiguous):
-            texts.hand_over(NUMBER, WIRE, go)
+            texts.hand_over(NUMBER, PLAIN, go)
 
 
 def test_where_no_connection_is_made_nothing_was_accepted() -> None:

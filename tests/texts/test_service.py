@@ -130,6 +130,13 @@ def test_the_template_is_shown_with_its_placeholder(known: Known) -> None:
     assert (template["type"], template["body"]) == ("sms", f"(({PLACEHOLDER}))")
 
 
+def test_a_preview_shows_the_words_and_refuses_a_missing_value(known: Known) -> None:
+    assert known.client.post_template_preview(known.template, {PLACEHOLDER: "Please ring us."})["body"] == "Please ring us."
+    with pytest.raises(HTTPError) as raised:
+        known.client.post_template_preview(known.template, {})
+    assert refused(raised) == (400, "BadRequestError")
+
+
 def test_received_texts_come_in_pages_with_their_links(known: Known) -> None:
     page = known.client.get_received_texts()
     assert isinstance(page["received_text_messages"], list) and "current" in page["links"]

@@ -5,6 +5,7 @@ What it knows stands in ``fake_phones``.
 
 import json
 import re
+import sys
 import threading
 import time
 from datetime import datetime
@@ -39,8 +40,10 @@ class FakeNotify(ThreadingHTTPServer):
         self.shutdown()
         self.server_close()
 
-    def handle_error(self, *_: Any) -> None:
+    def handle_error(self, request: Any, client_address: Any) -> None:
         """A caller that has gone is nothing to print."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
 
 
 class Api(BaseHTTPRequestHandler):
@@ -114,6 +117,8 @@ class Api(BaseHTTPRequestHandler):
                 return 200, {"received_text_messages": [self._received(each) for each in page], "links": self._links(page, wanted)}
             case "GET", ["template", one] if one == TEMPLATE:
                 return 200, {"id": TEMPLATE, "name": "message", "type": "sms", "version": 1, "body": f"(({PLACEHOLDER}))"}
+            case "POST", ["template", one, "preview"] if one == TEMPLATE:
+                return 200, {"id": TEMPLATE, "type": "sms", "version": 1, "body": self.server.phones.rendered(said)}
         raise Refused(404, "NoResultFound", "No result found")
 
     def _taken(self, text: Text) -> dict[str, Any]:

@@ -4,8 +4,10 @@ import re
 import threading
 import uuid
 from collections import deque
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from itertools import count
 from typing import Any
 
 from cme import clock
@@ -46,6 +48,7 @@ class Text:
     body: str
     reference: str
     at: datetime
+    order: int                               # of everything that came and went
     status: str = ""
 
 
@@ -57,6 +60,7 @@ class Reply:
     sender: str
     body: str
     at: datetime
+    order: int
 
 
 @dataclass
@@ -65,10 +69,12 @@ class Phones:
 
     delay: timedelta = timedelta()           # how long a text is under way before the network has said what became of it
     page: int = 250
+    latin_only: bool = False                 # other letters become "?", as with a service that does not know them
     texts: list[Text] = field(default_factory=list)
     replies: list[Reply] = field(default_factory=list)
     faults: deque[str] = field(default_factory=deque)
     lock: threading.Lock = field(default_factory=threading.Lock)
+    orders: Iterator[int] = field(default_factory=count)
 
     def take(self, said: dict[str, Any]) -> Text:
         """Take a text as the service would, or refuse it."""
@@ -83,15 +89,20 @@ class Phones:
             raise Refused(400, "ValidationError", "phone_number Not a UK mobile number") from None
         if said["template_id"] != TEMPLATE:
             raise Refused(400, "BadRequestError", "Template not found")
-        body = (said.get("personalisation") or {}).get(PLACEHOLDER)
-        if not body:
-            raise Refused(400, "BadRequestError", f"Missing personalisation: {PLACEHOLDER}")
+        body = self.rendered(said)
         if len(body) > LONGEST:
             raise Refused(400, "BadRequestError", f"Text messages cannot be longer than {LONGEST} characters")
-        text = Text(str(uuid.uuid4()), to, body, str(said.get("reference") or ""), clock.now())
+        text = Text(str(uuid.uuid4()), to, body, str(said.get("reference") or ""), clock.now(), next(self.orders))
         with self.lock:
             self.texts.insert(0, text)
         return text
+
+    def rendered(self, said: dict[str, Any]) -> str:
+        """The template filled."""
+        body = (said.get("personalisation") or {}).get(PLACEHOLDER)
+        if not body:
+            raise Refused(400, "BadRequestError", f"Missing personalisation: {PLACEHOLDER}")
+        return "".join(c if ord(c) < 0x250 else "?" for c in body) if self.latin_only else str(body)
 
     def status_of(self, text: Text) -> str:
         """What the network says of a text by now."""
@@ -99,7 +110,7 @@ class Phones:
 
     def receive(self, sender: str, body: str) -> Reply:
         """Somebody sends a text to the school's number."""
-        reply = Reply(str(uuid.uuid4()), sender, body, clock.now())
+        reply = Reply(str(uuid.uuid4()), sender, body, clock.now(), next(self.orders))
         with self.lock:
             self.replies.insert(0, reply)
         return reply

@@ -28,7 +28,7 @@ from cme.clock import LONDON
 
 _LINK = re.compile(r"http://(?:127\.0\.0\.1|localhost)(?::\d{1,5})?(?:/[^\s<>\"']*)?(?<![.,;:!?)\]])")
 _FILE_NAME = re.compile(r"[^A-Za-z0-9._-]+")
-_HOSTS = ("127.0.0.1", "localhost")
+HOSTS = ("127.0.0.1", "localhost")
 
 
 class Kept(Protocol):
@@ -142,20 +142,20 @@ class Inbox(ThreadingHTTPServer):
         return [each for each in shown if not to or each.to == to]
 
 
-class _Look:
-    """The one page template, with the hashes that let its own style and script pass the policy, and nothing else."""
+class Look:
+    """A page template of the demo, with the hashes that let its own style and script pass the policy, and nothing else."""
 
-    def __init__(self) -> None:
-        source = (files("cme.mail") / "inbox.html").read_text(encoding="utf-8")
+    def __init__(self, page: str, form_action: str = "'none'") -> None:
+        source = (files("cme.mail") / page).read_text(encoding="utf-8")
         self.template = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True,
                                     lstrip_blocks=True).from_string(source)
         own = {tag: " ".join("'sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode() + "'"
                              for text in re.findall(rf"<{tag}>(.*?)</{tag}>", source, re.DOTALL)) for tag in ("style", "script")}
         self.policy = (f"default-src 'none'; style-src {own['style']}; script-src {own['script']}; connect-src 'self'; "
-                       "frame-ancestors 'none'; base-uri 'none'; form-action 'none'")
+                       f"frame-ancestors 'none'; base-uri 'none'; form-action {form_action}")
 
 
-_look = lru_cache(maxsize=1)(_Look)
+_look = lru_cache(maxsize=1)(lambda: Look("inbox.html"))
 
 
 class _Pages(BaseHTTPRequestHandler):
@@ -166,7 +166,7 @@ class _Pages(BaseHTTPRequestHandler):
         """Nothing: addresses hold references, and nobody reads the sink's log."""
 
     def do_GET(self) -> None:
-        if self.headers.get("Host", "").rpartition(":")[0] not in _HOSTS and self.headers.get("Host") not in _HOSTS:
+        if self.headers.get("Host", "").rpartition(":")[0] not in HOSTS and self.headers.get("Host") not in HOSTS:
             return self._answer(421, b"This inbox is for this computer only.\n", "text/plain; charset=utf-8")
         url = urlsplit(self.path)
         query, places = parse_qs(url.query, keep_blank_values=True), url.path.strip("/").split("/")

@@ -6,7 +6,9 @@ is worse than an alarm; line breaks inside a value cannot begin a line of the le
 
 import re
 import textwrap
+from datetime import datetime
 from functools import cache
+from importlib.resources import files
 from typing import Any, NamedTuple
 
 from jinja2 import PackageLoader, StrictUndefined, TemplateNotFound
@@ -76,11 +78,18 @@ def notification_letter(notification: Notification) -> Letter:
 
 
 @cache
+def written_in(name: str) -> frozenset[str]:
+    """The languages (ISO 639-1) in which there is wording for a letter or text."""
+    return frozenset(path.name.split(".")[1] for path in (files("cme.mail") / "letters").iterdir() if path.name.startswith(f"{name}."))
+
+
+@cache
 def _letters() -> ImmutableSandboxedEnvironment:
     environment = ImmutableSandboxedEnvironment(
         loader=PackageLoader("cme.mail", "letters"), undefined=StrictUndefined, autoescape=False, trim_blocks=True,
         lstrip_blocks=True, keep_trailing_newline=True, finalize=_only_text)
-    environment.filters.update(beside=_beside, held=_held, said=said, dash=_dash, cell=_cell, heading=_heading, paragraph=_paragraph)
+    environment.filters.update(beside=_beside, held=_held, said=said, dash=_dash, cell=_cell, heading=_heading, paragraph=_paragraph,
+                               numeric=_numeric)
     return environment
 
 
@@ -125,6 +134,14 @@ def _dash(value: Any) -> _Laid:
 
 def _cell(value: Any, width: int) -> _Laid:
     return _Laid(_only_text(value).ljust(width))
+
+
+def _numeric(value: Any) -> Any:
+    """"Monday 23 November 2026" as 23/11/2026, for wording in another language; anything else as it is."""
+    try:
+        return f"{datetime.strptime(str(value), '%A %d %B %Y'):%d/%m/%Y}"
+    except ValueError:
+        return value
 
 
 def _heading(value: str) -> _Laid:

@@ -103,6 +103,8 @@ class SafeTexts:
         if not self._anybody and not is_nobodys(number):
             raise Misconfigured("outside of production texts go only to the numbers that Ofcom keeps for drama (07700 900000 to 900999)")
         stored = json.loads(wire)
+        if not stored["text"].isascii():
+            self._check_letters(stored["text"])
         point_of_no_return()
         try:
             said = self._client.send_sms_notification(number, self._template, {PLACEHOLDER: stored["text"]}, stored["reference"],
@@ -112,6 +114,12 @@ class SafeTexts:
         if not (isinstance(said, dict) and isinstance(said.get("id"), str)):
             raise Ambiguous("the text service answered without an id: it may have accepted the text")
         return Accepted(said["id"])
+
+    def _check_letters(self, text: str) -> None:
+        """Ask for a preview, and see that no letter becomes a question mark: a service may not know every alphabet."""
+        preview = self._asked(lambda: self._client.post_template_preview(self._template, {PLACEHOLDER: text}))
+        if preview.get("body", "").count("?") > text.count("?"):
+            raise Permanent("the text service cannot write the letters of this language: write by e-mail, or ring")
 
     def find(self, reference: str) -> list[Status]:
         """What the service holds under a reference, newest first; empty: it has accepted nothing. Raises Transient or Misconfigured."""

@@ -23,6 +23,7 @@ from rich.console import Console
 
 from cme.config.policies import load
 from cme.errors import BadInput, Permanent
+from cme.mail import fake_phones
 from cme.services import ports
 from cme.services.house_file import announce
 from cme.services.pages import fetch
@@ -54,7 +55,7 @@ class Demo:
         self.began = time.monotonic()
         self.status = out.status("Making a school ...")
         self.house = House(folder / "data", progress=self.doing)
-        self.inbox = ""
+        self.inbox = self.phones = ""
 
     def doing(self, step: str) -> None:
         """What is being done now."""
@@ -85,17 +86,20 @@ class Demo:
         return day
 
     def start(self) -> None:
-        """Bring the house up, with the mail sink and the runner."""
-        chosen = ports.choose({"smtp": 1025, "inbox": 8025})
-        self.inbox = f"http://{ports.LOOPBACK}:{chosen['inbox']}"
-        os.environ.update({"CME_SMTP_PORT": str(chosen["smtp"]), "CME_INBOX_URL": self.inbox})
+        """Bring the house up, with the mail sink, the text service and the runner."""
+        chosen = ports.choose({"smtp": 1025, "inbox": 8025, "phones": 8026})
+        self.inbox, self.phones = (f"http://{ports.LOOPBACK}:{chosen[name]}" for name in ("inbox", "phones"))
+        os.environ.update({"CME_SMTP_PORT": str(chosen["smtp"]), "CME_INBOX_URL": self.inbox, "CME_NOTIFY_URL": self.phones,
+                           "CME_NOTIFY_KEY": fake_phones.KEY, "CME_NOTIFY_TEMPLATE": fake_phones.TEMPLATE})
         sink = ProcessSpec(name="mail-sink", title="the mail sink", ready=lambda: answers(f"{self.inbox}/api/messages"), command=[
             sys.executable, "-m", "cme.mail.sink", "--smtp-port", str(chosen["smtp"]), "--web-port", str(chosen["inbox"]),
             "--folder", str(self.folder / "mail")])
-        self.house.start([sink])
+        texts = ProcessSpec(name="text-service", title="the text service", ready=lambda: answers(f"{self.phones}/api/texts"), command=[
+            sys.executable, "-m", "cme.mail.phone", "--port", str(chosen["phones"])])
+        self.house.start([sink, texts])
         self.api = PrefectApi(self.house.api_url)
         self.house.add(runner(self.api, self.house.data_dir))
-        self.done("The database, Prefect, the flows' runner and the mail sink are up")
+        self.done("The database, Prefect, the flows' runner, the mail sink and the text service are up")
 
     def live_the_day(self, day: date) -> tuple[str, str] | None:
         """Run the day's flows; returns (reference, run id) of the DSL's paused run, or None when no threshold is crossed."""
@@ -156,7 +160,8 @@ class Demo:
         page = f"{ui}/v2/runs/flow-run/{paused[1]}" if paused else ui
         cme = Path(sys.executable).with_name("cme")
         lines = ["", f"[bold]Ready after {time.monotonic() - self.began:.0f} s.[/]", "", f"  Prefect UI       {ui}",
-                 f"  The paused run   {page}" if paused else "  No child crosses a threshold on that day.", f"  The inbox        {self.inbox}", ""]
+                 f"  The paused run   {page}" if paused else "  No child crosses a threshold on that day.", f"  The inbox        {self.inbox}",
+                 f"  The telephones   {self.phones}", ""]
         if paused:
             lines += [f"You are the DSL. Open the inbox, read the mail about {paused[0]}, follow its link, press the three dots at the",
                       "top right and Resume, decide, and enter the code. The local authority's mail then arrives in the same inbox.", "",

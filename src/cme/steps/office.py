@@ -26,6 +26,7 @@ from cme.records.sealing import Sealer
 from cme.steps.mail_routes import mailer_of, token_of
 from cme.steps.recipients import permission
 from cme.steps.texting import Texting
+from cme.steps.wording import language_for, say_in_english
 
 HOUSE_FILE = "CME_HOUSE"       # where a running `cme up` or `cme demo` says how to reach it
 
@@ -87,16 +88,21 @@ class Office(Texting):
         """Render an approved letter once and queue it for one recipient, in the caller's transaction; returns the row's id.
 
         ``route`` "alarm": it leaves by the second mail server, where there is one. ``answers``: the Message-ID that it follows up.
+        ``language`` is the recipient's as it is held; where there is no wording that may be used it is English, and the history says so.
         """
-        text = letter(name, language, school=self.policies.school.name, **fields)
+        spoken, why = language_for(self.policies, name, language, production=self.settings.environment == "production")
+        text = letter(name, spoken, school=self.policies.school.name, **fields)
         sender = self.settings.alarm_sender if route == outbox.ALARM and self.has_second_route else self.settings.mail_sender
         row_id = outbox.new_row_id()
         message_id = message_id_for(row_id, sender.partition("@")[2])
         wire = compose(sender, self.settings.mail_sender_name or self.policies.school.name, to, text.subject, text.text, message_id,
                        stamp.at, attachments=attachments, reply_to=reply_to, answers=answers)
-        return outbox.queue(session, sealer=self.sealer, dedupe_key=dedupe_key, kind=name, subject_of=subject_of, recipient=to,
+        queued = outbox.queue(session, sealer=self.sealer, dedupe_key=dedupe_key, kind=name, subject_of=subject_of, recipient=to,
                             mail_subject=text.subject, message_id=message_id, wire=wire, row_id=row_id, stamp=stamp,
                             keep_body=keep_body, expires_at=stamp.at + valid if valid else None, route=route)
+        if why and queued == row_id:
+            say_in_english(session, name, row_id, subject_of, why, stamp)
+        return queued
 
     def replies_to(self) -> tuple[str, ...]:
         """Where an answer to one of the five messages goes: to the DSL, and to the mailbox that is read, where one is."""

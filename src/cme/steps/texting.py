@@ -17,6 +17,7 @@ from cme.records import outbox
 from cme.records.history import Stamp
 from cme.records.sealing import Sealer
 from cme.steps.recipients import check_number
+from cme.steps.wording import language_for, say_in_english
 
 
 class Texting:
@@ -32,7 +33,8 @@ class Texting:
         """Render an approved text message (``letters/<name>.<language>.txt``, without a subject) once and queue it for one telephone, in
         the caller's transaction; returns the outbox row's id. ``school`` is filled in; ``fields`` are the file's other places.
 
-        ``to`` is a number as it is held; ask ``cme.mail.numbers.textable`` first: BadInput for one that no text can go to, in a sentence
+        ``language`` is the contact's as it is held ("pl", "Polish"); where there is no wording that may be used it is English, and the
+        history says so. ``to`` is a number as it is held; ask ``cme.mail.numbers.textable`` first: BadInput for one that no text can go to, in a sentence
         without the number. The same ``dedupe_key`` again queues nothing and returns the first row's id. After ``valid`` it is cancelled
         unsent. It leaves with the next ``deliver``, never twice by itself; what became of it says ``steps.texts.receipt_of``. Raises
         Misconfigured where this installation has no text channel: ask ``has_texts`` first.
@@ -40,10 +42,14 @@ class Texting:
         if not self.has_texts:
             raise Misconfigured("there is no text channel here: set CME_NOTIFY_KEY and CME_NOTIFY_TEMPLATE, or write by e-mail")
         number, row_id = number_of(to), outbox.new_row_id()
-        wire = text_wire(text_message(name, language, school=self.policies.school.name, **fields), row_id)
-        return outbox.queue(session, sealer=self.sealer, dedupe_key=dedupe_key, kind=name, subject_of=subject_of, recipient=number,
+        spoken, why = language_for(self.policies, name, language, production=self.settings.environment == "production")
+        wire = text_wire(text_message(name, spoken, school=self.policies.school.name, **fields), row_id)
+        queued = outbox.queue(session, sealer=self.sealer, dedupe_key=dedupe_key, kind=name, subject_of=subject_of, recipient=number,
                             mail_subject="text message", message_id=f"text:{row_id}", wire=wire, row_id=row_id, stamp=stamp,
                             expires_at=stamp.at + valid if valid else None, channel=outbox.TEXT)
+        if why and queued == row_id:
+            say_in_english(session, name, row_id, subject_of, why, stamp)
+        return queued
 
     @property
     def has_texts(self) -> bool:

@@ -35,7 +35,7 @@ WORDS = {
     "notification.rendered": "notification rendered", "mail.queued": "message queued",
     "mail.sent": "message sent", "mail.delayed": "message delayed", "mail.failed": "message refused", "mail.ambiguous": "message uncertain",
     "mail.found": "uncertain message found", "mail.not_accepted": "message certainly not accepted", "text.receipt": "receipt of a text",
-    "reply.received": "reply received", "reply.done": "reply seen to",
+    "message.in_english": "written to in English", "reply.received": "reply received", "reply.done": "reply seen to",
     "mail.recovered": "message taken back", "mail.cancelled": "message cancelled", "alarm.raised": "alarm", "alarm.cleared": "alarm cleared",
     "alarm.called": "operations called", "action.called": "told of a task", "review.codes_ended": "codes and links ended",
     "people.changed": "people changed", "password.made": "file of a message protected", "password.read": "password read out",
