@@ -139,7 +139,7 @@ def test_templates_in_a_value_stay_text() -> None:
 
 
 def test_a_language_without_a_letter_gets_english_and_an_unknown_letter_is_refused() -> None:
-    assert letter("parent_contact", "pl", **FILLED["parent_contact"]) == letter("parent_contact", **FILLED["parent_contact"])
+    assert letter("parent_contact", "de", **FILLED["parent_contact"]) == letter("parent_contact", **FILLED["parent_contact"])
     for name in ("nothing", "../smtp", "_la_body", ""):
         with pytest.raises(BadInput, match="no letter"):
             letter(name)
