@@ -16,7 +16,7 @@ from cme.records.alarms import open_alarms
 from cme.records.history import events, verify
 from cme.records.reviews import SAFEGUARDING
 from cme.records.tables import Action, MailReceived, Outbox
-from cme.steps import acknowledgement, incoming, mail_watch, notify, oversee, view
+from cme.steps import acknowledgement, incoming, mail_watch, notify, oversee, replies, view
 from cme.steps.decisions import finish_action
 from cme.steps.review import ring, take_answer
 
@@ -182,10 +182,24 @@ def test_the_reference_in_the_subject_counts_from_the_authority_alone(school: Sc
     assert [line.sender for line in mail_watch.received_lines(school)] == ["stranger@elsewhere.example", "officer@birmingham-authority.example.evil.example"]
 
 
-def test_a_parents_answer_to_our_letter_is_before_the_attendance_officer(school: School, sent: Outbox, box: Box) -> None:
-    box.mails = [written(sender="aoife@home.example", answers=row(school, "parent_contact").message_id, subject="Re: School")]
+def test_a_parents_answer_to_our_letter_becomes_a_note_that_a_person_must_see_to(school: School, sent: Outbox, box: Box) -> None:
+    box.mails = [written(sender="Aoife@Home.example", answers=row(school, "parent_contact").message_id, subject="Re: School", text="She is ill."),
+                 written(sender="grandmother@elsewhere.example", answers=row(school, "parent_contact").message_id, number=2)]
     look(school, box)
-    assert tasks(school) == [("attendance_officer", incoming.READ_ANSWER)]
+    look(school, box)
+    mother, other = replies.waiting(school)
+    assert (mother.channel, mother.text, mother.warnings) == ("email", "Re: School\n\nShe is ill.", ()) and sent.subject_of in mother.about
+    assert other.about == (sent.subject_of,) and other.people == () and "not held" in other.warnings[0]
+    assert tasks(school) == [] and mail_watch.received_lines(school) == []
+    assert "reply.received" in told(school, sent.subject_of) and "ill" not in repr(alarms(school))
+
+
+def test_a_mail_of_a_contact_that_answers_nothing_is_a_note_too_and_an_automatic_one_is_none(school: School, sent: Outbox, box: Box) -> None:
+    box.mails = [written(sender="bram@home.example", answers="", subject="My daughter"),
+                 written(sender="bram@home.example", answers="", subject="Out", number=2, more="Auto-Submitted: auto-replied\r\n")]
+    look(school, box)
+    [note] = replies.waiting(school)
+    assert "Bram Bramblewick" in note.people[0]
 
 
 def test_what_belongs_to_nothing_waits_for_a_person_until_it_was_seen_to(school: School, sent: Outbox, box: Box) -> None:

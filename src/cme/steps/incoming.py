@@ -12,17 +12,21 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from cme.errors import BadInput, Misconfigured, Transient
-from cme.mail.incoming import AUTOMATIC, BOUNCED, DELAYED, DELIVERED, Incoming, read_mail
+from cme.mail.inbox import read_message
+from cme.mail.incoming import AUTOMATIC, BOUNCED, DELAYED, DELIVERED, WRITTEN, Incoming, read_mail
 from cme.mail.mailbox import Found, Mailbox
 from cme.records import after_sending, cases, mail_received
 from cme.records.actions import set_task
 from cme.records.alarms import clear_alarm, raise_alarm
+from cme.records.delivery import EMAIL
 from cme.records.history import Stamp
 from cme.records.tables import Case, MailboxRead, Outbox
 from cme.rules.cases import CaseState
+from cme.steps import replies
 from cme.steps.notify import notification_key
 from cme.steps.office import Office
 
+LONGEST_REPLY = 4000                   # characters of a parent's mail that are kept: the mailbox has the rest
 SILENT = timedelta(minutes=30)         # so long may the mailbox be out of reach before somebody hears of it
 UNREACHED = "mailbox-unreached"
 READ_REPLY = "Read the authority's reply, and record the acknowledgement where it is one (cme acknowledge)"
@@ -90,14 +94,31 @@ def take(office: Office, found: Found, stamp: Stamp, *, before: bool = False) ->
     with office.transaction() as session:
         row = _message_of(office, session, mail)
         case = _case_of(session, row)
-        alone = row is None or mail.kind not in (BOUNCED, DELAYED, DELIVERED, AUTOMATIC) and case is None
+        parent = mail.kind == WRITTEN and not before and _from_a_parent(session, mail, row)
+        alone = not parent and (row is None or mail.kind not in (BOUNCED, DELAYED, DELIVERED, AUTOMATIC) and case is None)
         number = mail_received.note(
             session, stamp, digest=mail.digest, place=found.place, message_id=mail.message_id, sender=mail.sender, kind=mail.kind,
             outbox_id=row.id if row else None, subject_of=row.subject_of if row else None, said=mail.said,
             needs_person=alone and not (row is None and before))
-        if number is not None and row is not None:
+        if number is not None and parent:
+            _keep_reply(office, session, mail, found.content, row, stamp)
+        elif number is not None and row is not None:
             _act(office, session, mail, row, case, number, stamp)
     return mail.kind
+
+
+def _from_a_parent(session: Session, mail: Incoming, row: Outbox | None) -> bool:
+    """Whether a mail answers a letter to a parent, or comes from the address of a contact that is held now."""
+    return row is not None and row.kind.startswith("parent_") or bool(replies.contacts_of_sender(session, EMAIL, mail.sender))
+
+
+def _keep_reply(office: Office, session: Session, mail: Incoming, content: bytes, row: Outbox | None, stamp: Stamp) -> None:
+    """A parent's mail is kept with their texts, sealed, and brought to a person in the same time (`cme replies`)."""
+    shown = read_message("", content)
+    words = f"{shown.subject}\n\n{shown.text.strip() or '(no plain text: look into the mailbox)'}"[:LONGEST_REPLY]
+    replies.keep(office, session, replies.Incoming(EMAIL, mail.digest, mail.sender, stamp.at, words, row.subject_of if row else ""), stamp)
+    if row is not None:
+        after_sending.arrived(session, row.id, stamp, "mail.answered", "somebody has answered: a person must read it")
 
 
 def _act(office: Office, session: Session, mail: Incoming, row: Outbox, case: Case | None, number: int, stamp: Stamp) -> None:

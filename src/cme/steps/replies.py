@@ -31,13 +31,14 @@ ANSWERS = timedelta(days=7)          # a message may be the answer to what went 
 @dataclass(frozen=True)
 class Incoming:
     """A message that came in. ``channel`` is "text" or "email", ``service_id`` what its service calls it, ``sender`` a number in
-    international form or a mail address."""
+    international form or a mail address; ``answers`` what the message of ours was about that it answers by its Message-ID, if any."""
 
     channel: str
     service_id: str
     sender: str
     sent_at: datetime
     text: str
+    answers: str = ""
 
 
 def read_texts(office: Office, service: SafeTexts, stamp: Stamp) -> int:
@@ -79,12 +80,13 @@ def contacts_of_sender(session: Session, channel: str, sender: str) -> list[Cont
 
 
 def _about(session: Session, incoming: Incoming, pupils: list[int], stamp: Stamp) -> list[str]:
-    """The references that the sender may mean: the open cases of children of whom they are a contact, and what was sent to them of late."""
+    """The references that the sender may mean: that of the message it answers, the open cases of children of whom they are a contact, and
+    what was sent to them of late."""
     cases = session.scalars(select(Case.reference).where(Case.pupil_id.in_(pupils), Case.closed_at.is_(None)).order_by(Case.id)).all()
     sent = session.scalars(select(Outbox.subject_of).where(
         func.lower(Outbox.recipient) == incoming.sender.lower(), Outbox.channel == incoming.channel, Outbox.kind.like("parent%"),
         Outbox.created_at > stamp.at - ANSWERS, Outbox.handed_over_at.is_not(None)).order_by(Outbox.created_at)).all()
-    return list(dict.fromkeys((*cases, *sent)))
+    return list(dict.fromkeys((*([incoming.answers] if incoming.answers else []), *cases, *sent)))
 
 
 def watch(office: Office, stamp: Stamp) -> list[int]:
