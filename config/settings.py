@@ -69,6 +69,7 @@ class Settings(MailSettings):
     ui_password: SecretStr | None = None
     proxy_user_header: str = ""
     inbox_url: str = ""
+    metrics_port: int | None = Field(default=None, ge=1024, le=65535)
 
     @field_validator("database_url")
     @classmethod

@@ -68,7 +68,8 @@ class RightsRequest(Base):
 
 
 class EventsTold(Base):
-    """Up to which event of the history the escalations were told to Prefect."""
+    """How far something has come: up to which event of the history the escalations were told to Prefect, and (in seconds since 1970) when
+    the last sweep ended. A convenience: it says nothing about any case."""
 
     __tablename__ = "events_told"
     name: Mapped[str] = mapped_column(primary_key=True)

@@ -8,6 +8,7 @@ from cme.config.settings import Settings, load_settings
 from cme.config.sign_in import door_warnings
 from cme.door.sign_in import USER, credentials
 from cme.services.house_file import announce
+from cme.services.metrics import metrics
 from cme.services.prefect_api import PrefectApi
 from cme.services.processes import stop_on_signals
 from cme.services.runner import runner
@@ -33,6 +34,8 @@ def run(out: Console) -> None:
             with house:
                 house.start()
                 house.add(runner(PrefectApi(house.api_url, opens), house.data_dir))
+                if settings.metrics_port:
+                    house.add(metrics(settings.metrics_port))
                 with announce(house.environment | {name: value for name, value in os.environ.items() if name.startswith("CME_")}
                               | {"CME_DATABASE_URL": house.environment["CME_DATABASE_URL"]}):
                     out.print(f"[green]Running.[/] Prefect UI: {house.environment['CME_UI_URL']}. {_sign_in(settings)} Ctrl-C stops it.")
