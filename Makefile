@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test clean
+.PHONY: demo test audit clean
 .DEFAULT_GOAL := demo
 
 # `make demo REGISTERS=path/to/registers.csv` runs the day on your own export (docs/registers-csv.md)
@@ -30,6 +30,11 @@ $(VENV)/ready-to-test: $(VENV)/ready
 	@$(BIN)/python tests/sources/mariadb.py
 	@$(BIN)/python tests/mail/debian.py
 	@touch $@
+
+# known weaknesses of the pinned packages; needs the network (an advisory database), so it is no part of `make test` (docs/security.md)
+audit: $(VENV)/ready-to-test
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check 'pip-audit>=2.9,<3'
+	@$(BIN)/pip-audit --requirement constraints.txt --no-deps --disable-pip --vulnerability-service osv
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info src/*.egg-info

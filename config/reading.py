@@ -40,7 +40,7 @@ _Loader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _mapping
 def read(path: Path, shape: type[S], faults: list[str], shown: str) -> S | None:
     """The file as its shape, or None with at least one sentence added to ``faults``. ``shown`` names the file in them."""
     try:
-        content = yaml.load(path.read_text(encoding="utf-8"), _Loader)
+        content = yaml.load(path.read_text(encoding="utf-8"), _Loader)  # nosec B506 # _Loader is a SafeLoader
     except FileNotFoundError:
         faults.append(f"{shown}: the file is missing; restore it, or name another folder")
         return None

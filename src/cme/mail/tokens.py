@@ -50,7 +50,7 @@ class AccessToken:
         return self._token
 
     def forget(self) -> None:
-        self._token = ""
+        self._token = ""  # nosec B105 # no token at all
 
     def __repr__(self) -> str:
         return "AccessToken(...)"

@@ -147,7 +147,7 @@ class Cluster:
         place.rmdir()
         temporary = tempfile.gettempdir()
         passing = self.home.resolve().is_relative_to(Path(temporary).resolve())
-        for parent in (temporary, "/tmp", "/var/tmp") if passing else ("/var/lib", "/var/tmp"):
+        for parent in (temporary, "/tmp", "/var/tmp") if passing else ("/var/lib", "/var/tmp"):  # nosec B108 # looked for, made private
             if os.access(parent, os.W_OK) and self._user.can_enter(Path(parent)):
                 place = Path(tempfile.mkdtemp(prefix="cme-flows-", dir=parent))
                 self._user.own(place, 0o700)

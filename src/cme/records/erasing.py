@@ -43,10 +43,9 @@ def erase(session: Session, school: str, due: Due, as_of: object, proposal: str,
     counts, digest = _counted(session, plan)
     emptied = session.scalars(select(CaseEvent).where(_events(due)).order_by(CaseEvent.id)).all()
     events, events_digest = digest_of(emptied)
-    number = session.scalar(insert(Erasure).values(
+    number = session.scalars(insert(Erasure).values(
         school=school, approved_by=stamp.who, approved_at=stamp.at, reason=reason, as_of=as_of, proposal=proposal, rules=due.rules,
-        rows={**counts, "events emptied": events}, digest=digest).returning(Erasure.id))
-    assert number is not None
+        rows={**counts, "events emptied": events}, digest=digest).returning(Erasure.id)).one()
     session.execute(text("SELECT set_config('cme.erasure', :number, true)"), {"number": str(number)})
     if events:
         session.execute(update(CaseEvent).where(_events(due)).values(why="", data={}, erased_by=number).execution_options(synchronize_session=False))

@@ -53,8 +53,10 @@ def _rows(out: Console, title: str, columns: list[str], rows: list[dict[str, Any
 
 def fetch(url: str) -> bytes:
     """What a page of the running demo says; raises Transient with one sentence when it does not answer."""
+    if not url.startswith("http://127.0.0.1:"):
+        raise BadInput(f"CME_INBOX_URL must be the demo's own inbox on this machine (http://127.0.0.1:PORT), not {url}")
     try:
-        with urllib.request.urlopen(url, timeout=10) as reply:       # loopback: the demo's own inbox
+        with urllib.request.urlopen(url, timeout=10) as reply:       # nosec B310 # loopback, the demo's own inbox
             return bytes(reply.read())
     except OSError as error:
         raise Transient(f"the inbox at {url} does not answer ({error}); is `cme demo` still running?") from error

@@ -76,8 +76,8 @@ def add_late_register(folder: Path | str, calendar: SchoolCalendar, *, day: date
 
 def _school(calendar: SchoolCalendar, day: date, seed: int) -> _School:
     days = list(calendar.school_days(min(FIRST_DAY, day - timedelta(days=300)), day))
-    made = children(Random(f"{seed} people"), calendar, days[0], day)
-    marks = {child.mis_id: year_of(child, _story(n, child, calendar, days, seed), calendar, days, Random(f"{seed} {child.mis_id}"))
+    made = children(Random(f"{seed} people"), calendar, days[0], day)  # nosec B311 # made-up marks
+    marks = {child.mis_id: year_of(child, _story(n, child, calendar, days, seed), calendar, days, Random(f"{seed} {child.mis_id}"))  # nosec B311 # made-up marks
              for n, child in enumerate(made)}
     for child in made:
         # who is away without a known reason at the end holds no flag of day one: the day tells of thresholds, not of a concern
@@ -87,7 +87,7 @@ def _school(calendar: SchoolCalendar, day: date, seed: int) -> _School:
 
 
 def _story(number: int, child: Child, calendar: SchoolCalendar, days: list[date], seed: int) -> Story:
-    rng = Random(f"{seed} story {number}")
+    rng = Random(f"{seed} story {number}")  # nosec B311 # made-up marks
     if number == 0:
         return Story(10, tuple(days[-10:]))
     if number == 1:
@@ -109,7 +109,7 @@ def _terms(calendar: SchoolCalendar, days: Iterable[date]) -> dict[str, list[dat
 def _taken(day: date, session: str, group: str, seed: int) -> datetime:
     """When the register was taken, as the school's wall clock showed it: within nine and a half minutes of the start."""
     start = datetime.combine(day, datetime.strptime(TIMES[session][0], "%H:%M").time())
-    return start + timedelta(seconds=Random(f"{seed} {day} {session} {group}").randrange(50, 570))
+    return start + timedelta(seconds=Random(f"{seed} {day} {session} {group}").randrange(50, 570))  # nosec B311 # made-up marks
 
 
 def _rows(school: _School, days: Iterable[date], seed: int) -> Iterable[tuple[datetime, list[tuple[str, ...]]]]:
@@ -121,7 +121,7 @@ def _rows(school: _School, days: Iterable[date], seed: int) -> Iterable[tuple[da
                 taken = _taken(day, session, group, seed)
                 if day == school.days[-1] and group in (LATE_GROUP, UNMARKED_GROUP):
                     taken = datetime.combine(day, datetime.strptime(LATE_AT if group == LATE_GROUP else AT_LAST, "%H:%M").time())
-                cover = Random(f"{seed} cover {day} {group}").random() < 0.04
+                cover = Random(f"{seed} cover {day} {group}").random() < 0.04  # nosec B311 # made-up marks
                 teacher = "CV1" if cover else TEACHER[group]
                 beside = f"{taken:%Y-%m-%dT%H:%M:%S}", teacher
                 rows: list[tuple[str, ...]] = [

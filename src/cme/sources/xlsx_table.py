@@ -10,7 +10,7 @@ import zipfile
 from collections.abc import Iterator
 from datetime import date, datetime, time, timedelta
 from typing import Any
-from xml.etree.ElementTree import ParseError
+from xml.etree.ElementTree import ParseError  # nosec B405 # types; defusedxml does the reading
 
 from defusedxml.common import DefusedXmlException
 from defusedxml.ElementTree import iterparse

@@ -7,7 +7,7 @@ the records from 1.
 import io
 import re
 from collections.abc import Iterator
-from xml.etree.ElementTree import Element, ParseError
+from xml.etree.ElementTree import Element, ParseError  # nosec B405 # types; defusedxml does the reading
 
 from defusedxml.common import DefusedXmlException
 from defusedxml.ElementTree import iterparse

@@ -170,7 +170,7 @@ def house_file() -> Path:
     """Where a running installation of this user says how to reach it (its settings as environment variables)."""
     if path := os.environ.get(HOUSE_FILE):
         return Path(path)
-    base = os.environ.get("XDG_RUNTIME_DIR") or os.environ.get("TMPDIR") or "/tmp"
+    base = os.environ.get("XDG_RUNTIME_DIR") or os.environ.get("TMPDIR") or "/tmp"  # nosec B108 # only trusted if is_ours()
     return Path(base) / f"cme-flows-{os.getuid()}" / "house.json"
 
 

@@ -18,6 +18,7 @@ from cme.steps.dossier import dossier_of, opaque_summary
 from cme.steps.office import Office
 
 __all__ = ["KINDS", "Kind", "Rung", "Taken", "call", "remind", "ring", "take_answer"]
+LONGEST = 20_000        # characters of one field of an answer
 # of an answer what is kept: never the code
 KEPT_KEYS = {"decision", "actions", "agencies", "reason", "outcome", "note", "confirmation", "where", "tried",
              "known", *decisions.REASONS}
@@ -110,6 +111,8 @@ def take_answer(office: Office, reference: str, kind: str, source_key: str, payl
         if known:
             return Taken(known.accepted, known.refusal)
         content = {key: value for key, value in payload.items() if key in KEPT_KEYS}
+        if oversized := [key for key, value in content.items() if len(str(value)) > LONGEST]:
+            content |= {key: str(content[key])[:LONGEST] for key in oversized}      # no form sends so much: past its checks
         identified, refusal, checked = reviews.Identified(None), "", None
         number = _SHOWN.search(source_key)
         shown = reviews.shown(session, review, int(number[1]) if number else None)
@@ -117,7 +120,7 @@ def take_answer(office: Office, reference: str, kind: str, source_key: str, payl
             refusal = "the question has been answered already"
         else:
             checked, refusal = KINDS[kind].check(payload)
-            refusal = refusal or KINDS[kind].agrees(session, case, checked)
+            refusal = (f"a field of the answer holds more than {LONGEST:,} characters: shorten it" if oversized else refusal) or KINDS[kind].agrees(session, case, checked)
         if not refusal:
             identified = reviews.identify(session, office.sealer, review, str(payload.get("code", "")).strip(), at.at)
             refusal = identified.refusal
