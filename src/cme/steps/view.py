@@ -50,6 +50,7 @@ WORDS = {
     "hold.set": "legal hold set", "hold.lifted": "legal hold lifted", "retention.erased": "erased with a person's approval",
     "rights.asked": "request about the child's records", "rights.extended": "request given more time", "rights.decided": "request decided",
     "subject_access.made": "subject-access export made", "record.read": "record read",
+    "bundle.made": "bundle made", "concern.exported": "concern exported",
 }
 # of these the sentence may cross into Prefect: it is made of fixed words, dates and counts, never typed by a person
 OPAQUE_WHY = {"contact.attempted", "contact.incomplete", "contact.outcome", "case.to_dsl", "case.approved", "case.followed_up", "case.closed",
@@ -77,10 +78,11 @@ def history(office: Office, reference: str) -> list[Line]:
     with office.transaction() as session:
         case = cases.by_reference(session, reference)
         shown = shown_then(office, session)
-        return [_line(event, shown(event.who, event.at)) for event in events(session, case.reference)]
+        return [event_line(event, shown(event.who, event.at)) for event in events(session, case.reference)]
 
 
-def _line(event: CaseEvent, who: str) -> Line:
+def event_line(event: CaseEvent, who: str) -> Line:
+    """One event in words, ``who`` as people write the actor."""
     detail = event.why
     if event.what in ("decision.confirmed", "decision.not_confirmed"):
         detail += f" Reason: {event.data['reason']}"
