@@ -5,7 +5,7 @@ from datetime import date, datetime
 from prefect import get_run_logger
 
 from cme.steps import detect as absence
-from cme.steps import overdue
+from cme.steps import overdue, safeguarding_record
 from cme.tasks.fate import office, stamp, step
 
 
@@ -29,4 +29,6 @@ def judge_absence(day: date) -> list[str]:
     found = absence.detect(office(), day, stamp())
     get_run_logger().info("%d pupils judged, %d thresholds crossed, %d retracted, cases opened: %s", found.pupils, found.findings,
                           found.retracted, ", ".join(found.opened) or "none")
+    if tasks := safeguarding_record.set_tasks(office(), stamp()):
+        get_run_logger().info("persistent absence to be reported through the safeguarding record: %s", ", ".join(tasks))
     return found.opened

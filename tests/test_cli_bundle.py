@@ -23,3 +23,11 @@ def test_in_production_nothing_leaves_by_a_choice_that_nobody_has_confirmed(envi
     (tmp_path / "disclosure.yaml").write_text("recipients:\n  court: {contacts: everything, staff: names, safeguarding: shown, source: x, confirmed: yes}\n")
     broken = cme(environment | {"CME_CONFIG_DIR": str(tmp_path)}, "bundle", "P-1", "--for", "court", "--out", str(tmp_path / "out"), "--by", "dsl")
     assert broken.returncode == 1 and "Traceback" not in broken.stderr
+
+
+def test_a_concern_is_written_for_upload_by_hand(environment: dict[str, str], before_the_dsl: str, tmp_path: Path) -> None:  # noqa: F811
+    done = cme(environment, "export", "concern", before_the_dsl, "--out", str(tmp_path / "out"), "--by", "attendance_officer")
+    assert done.returncode == 0 and "Upload them by hand" in done.stdout and "Quilla" not in done.stdout, done.stderr
+    assert len(list((tmp_path / "out").iterdir())) == 3
+    again = cme(environment, "export", "concern", before_the_dsl, "--out", str(tmp_path / "out"), "--by", "attendance_officer")
+    assert again.returncode == 1 and len(again.stderr.strip().splitlines()) == 1

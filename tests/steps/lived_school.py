@@ -12,6 +12,7 @@ from random import Random
 from typing import Any
 
 import life_of_cases
+import school_staff
 from school_staff import write_staff
 from tests.steps import generated_school
 from tests.steps.generated_school import GROUPS, SESSIONS
@@ -34,9 +35,11 @@ class LivedSchool(life_of_cases.Life):
     pupils: int = generated_school.PUPILS
     stays: float = 0.0
     before: date | None = None
+    hours: tuple[int, ...] = tuple(range(8, 19))
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        school_staff.NEW_OFFICER["telephone"] = "0121 496 0109"         # the letter to parents names it
         generated_school.PUPILS, before = self.pupils, generated_school.PUPILS
         self.children = generated_school.Life(Random(self.seed), leavers=False)
         generated_school.PUPILS = before
@@ -47,13 +50,13 @@ class LivedSchool(life_of_cases.Life):
                 registration="guest" if n % 21 == 5 else "sole", home_school=HOME if n % 42 == 5 else "A school nobody knows" if n % 21 == 5 else "")
 
     def live(self, progress: Any = lambda life: None) -> None:
-        """Hour by hour in school time, twice on other days: the nights are left out."""
+        """At ``hours`` in school time, at noon on other days: the nights are left out."""
         self.written: set[date] = set()
         for day in self.office.policies.calendar.school_days(self.before or self.first, self.first - timedelta(days=1)):
             self.written |= self.children.goes_by(day)
         day = self.first
         while day <= self.last:
-            for hour in range(8, 19) if day in self.days else (10, 16):
+            for hour in self.hours if day in self.days else (12,):
                 moment = clock.wall(day, f"{hour:02d}:00")
                 os.environ["CME_CLOCK"] = moment.isoformat()
                 write_staff(self.people_file, clock.local(moment).replace(tzinfo=None))

@@ -16,7 +16,7 @@ from cme.records.tables import Action, Case, Decision, Review
 from cme.rules import messages
 from cme.rules.cases import CaseState
 from cme.rules.reasons import REASONS
-from cme.steps import confirm, day_one, urgent
+from cme.steps import confirm, day_one, safeguarding_record, urgent
 from cme.steps.dossier import HOME_VISIT
 from cme.steps.office import Office
 
@@ -171,9 +171,10 @@ def finish_action(office: Office, reference: str, action_id: int, outcome: str, 
         if action.done_at:
             raise BadInput(f"action {action_id} was recorded as done already, by {action.done_by}")
         action.done_at, action.done_by, action.outcome = stamp.at, stamp.who, outcome.strip()
-        action.result, action.evidence = result, evidence.strip() or None
+        evidence = evidence.strip() or safeguarding_record.evidence_of(session, case, action)
+        action.result, action.evidence = result, evidence or None
         record(session, case.reference, "action.done", stamp, action.kind,
-               {"action": action.id, "outcome": outcome.strip(), "result": result, "evidence": evidence.strip()})
+               {"action": action.id, "outcome": outcome.strip(), "result": result, "evidence": evidence})
         clear_alarm(session, f"action:{action.id}", stamp, "the action was taken")
         if action.kind == HOME_VISIT and result == "no entry" and case.closed_at is None:
             set_task(session, case, BLOCKED_VISIT, owner="dsl", due=urgent.due(office, stamp.at), stamp=stamp,

@@ -20,8 +20,7 @@ from cme.steps.office import Office
 from cme.steps.report_form import reference_of
 from cme.steps.required_registers import registers
 from cme.steps.required_span import Span
-
-SAFEGUARDING_RECORD = "Report the persistent absence through the school's safeguarding record"
+from cme.steps.safeguarding_record import TASK as SAFEGUARDING_RECORD
 
 
 def required(office: Office, session: Session, span: Span, now: datetime) -> list[Required]:
