@@ -37,7 +37,7 @@ def lived(school: School, monkeypatch: pytest.MonkeyPatch) -> Any:
     assert school.settings.people_file
     life = LivedSchool(school, school.settings.people_file, 0, FIRST, LAST, seed=3, step=timedelta(hours=1),
                        before=None if YEAR else date(2026, 11, 2), pupils=200 if YEAR else 42, stays=0.18 if YEAR else 0.0,
-                       hours=(9, 12, 13, 15, 16, 18) if YEAR else (9, 11, 12, 13, 15, 16, 17, 18))
+                       hours=(9, 12, 15, 16) if YEAR else (9, 11, 12, 13, 15, 16, 17, 18))
     life.live(lambda life: print(clock.today(), life.said["cases opened by a threshold"], flush=True) if YEAR else None)
     return life
 
