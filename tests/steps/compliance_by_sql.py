@@ -20,10 +20,16 @@ asked AS (
 answered AS (SELECT (data->>'review')::bigint AS review, min(at) AS at FROM e WHERE what = 'review.answered' GROUP BY 1),
 voided AS (SELECT (data->>'review')::bigint AS review, min(at) AS at FROM e WHERE what = 'review.voided' GROUP BY 1),
 moved AS (
-  SELECT id, subject, what, at, data, lead(what) OVER w AS then_what, lead(at) OVER w AS then_at
-  FROM e WHERE what IN ('case.approved', 'case.notified', 'case.acknowledged', 'case.back_to_dsl') WINDOW w AS (PARTITION BY subject ORDER BY id)),
-told AS (SELECT subject, what, at, (data->>'due')::timestamptz AS due, CASE WHEN then_what = 'case.acknowledged' THEN then_at END AS heard,
-                CASE WHEN then_what = 'case.back_to_dsl' THEN then_at END AS back, CASE WHEN then_what = 'case.notified' THEN then_at END AS sent FROM moved),
+  SELECT id, subject, what, at, (data->>'due')::timestamptz AS due, lead(what) OVER w AS then_what, lead(at) OVER w AS then_at, lead(id) OVER w AS then_id
+  FROM e WHERE what IN ('case.approved', 'case.notified', 'case.acknowledged', 'case.back_to_dsl', 'case.returned')
+  WINDOW w AS (PARTITION BY subject ORDER BY id)),
+told AS (
+  SELECT m.*, CASE WHEN then_what = 'case.notified' THEN then_at END AS sent, CASE WHEN then_what = 'case.acknowledged' THEN then_at END AS heard,
+         coalesce((SELECT min(c.at) FROM e c WHERE c.subject = m.subject AND c.what = 'case.chased' AND c.id > m.id AND c.id < coalesce(m.then_id, 1e15)),
+                  CASE WHEN then_what = 'case.back_to_dsl' THEN then_at END) AS asked,
+         CASE WHEN then_what IN ('case.back_to_dsl', 'case.returned') THEN then_at END AS ended,
+         CASE WHEN then_what = 'case.back_to_dsl' AND NOT EXISTS (SELECT FROM e c WHERE c.subject = m.subject AND c.what = 'case.chased' AND c.id > m.id
+                   AND c.id < m.then_id) THEN NULL ELSE then_at END AS over FROM moved m),
 tasks AS (
   SELECT (c.data->>'action')::bigint AS action, c.why AS kind, (c.data->>'due')::timestamptz AS due, (SELECT min(d.at) FROM e d
           WHERE d.what = 'action.done' AND d.data->>'action' = c.data->>'action') AS done FROM e c WHERE c.what = 'action.chosen'),
@@ -57,12 +63,11 @@ rows AS (
   SELECT 'appraisal', at, CASE WHEN (SELECT count(*) FROM jsonb_each_text(data->'appraisal') WHERE value IN ('Yes', 'No', 'Unknown')) = 8 THEN at END, NULL
   FROM e WHERE what = 'decision.made'
   UNION ALL
-  SELECT 'notification', due, sent, NULL FROM told WHERE what = 'case.approved'
+  SELECT 'notification', due, sent, NULL FROM told WHERE what IN ('case.approved', 'case.returned')
   UNION ALL
-  SELECT 'acknowledgement', due, heard, CASE WHEN back < due THEN back END FROM told WHERE what = 'case.notified'
+  SELECT 'acknowledgement', due, heard, ended FROM told WHERE what = 'case.notified'
   UNION ALL
-  SELECT 'chase', due + interval '60 minutes', back, heard FROM told
-  WHERE what = 'case.notified' AND (heard IS NULL OR heard > due + interval '60 minutes')
+  SELECT 'chase', due + interval '60 minutes', asked, over FROM told WHERE what = 'case.notified' AND (over IS NULL OR over > due + interval '60 minutes')
   UNION ALL
   SELECT 'home_school', ((data->>'day')::date + CASE data->>'session' WHEN 'AM' THEN time '12:00' ELSE time '15:00' END) AT TIME ZONE 'Europe/London',
          CASE WHEN EXISTS (SELECT FROM outbox o WHERE o.subject_of = t.subject AND o.kind = 'home_school_absence')

@@ -4,6 +4,7 @@ import csv
 import io
 import stat
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
@@ -12,15 +13,17 @@ import pikepdf
 import pytest
 from sqlalchemy import update
 from tests.mail.pdf_text import opened, text_of
+from tests.steps.compliance_by_sql import figures
 from tests.steps.answers import RUN, answer, code_for, shown
 from tests.steps.school import MONDAY, School
 from tests.steps.test_overdue import look, pull
 
 from cme import clock
 from cme.errors import BadInput
+from cme.records.history import record
 from cme.records.reviews import SAFEGUARDING
 from cme.records.tables import RegisterVerdict
-from cme.rules.compliance import LATE, NOT_DUE, ON_TIME, UNKNOWN, Tally
+from cme.rules.compliance import LATE, NOT_DUE, ON_TIME, UNKNOWN, WITHDRAWN, Tally
 from cme.steps import compliance, compliance_files, decisions, missing_report
 from cme.steps.compliance import Report
 from cme.steps.periods import period
@@ -100,6 +103,34 @@ def test_a_report_of_a_missing_child_is_answered_when_somebody_says_what_was_est
     report = of(school, week=MONDAY)
     assert report.steps["staff_report"] == Tally(late=1)
     assert next(row for row in report.rows if row.step == "staff_report").held_by == "attendance_officer"
+
+
+@pytest.mark.parametrize(("then", "acknowledgement", "chase"), [
+    ([], Tally(late=1, waiting=1), Tally(late=1, waiting=1)),
+    ([("case.acknowledged", 30)], Tally(on_time=1), Tally()),
+    ([("case.acknowledged", 90)], Tally(late=1), Tally()),
+    ([("case.acknowledged", 200)], Tally(late=1), Tally(late=1)),
+    ([("case.chased", 60), ("case.acknowledged", 500)], Tally(late=1), Tally(on_time=1)),
+    ([("case.chased", 60), ("case.chased", 300), ("case.back_to_dsl", 600)], Tally(late=1), Tally(on_time=1)),
+    ([("case.back_to_dsl", 300)], Tally(late=1), Tally(late=1)), ([("case.back_to_dsl", 20)], Tally(withdrawn=1), Tally(on_time=1)),
+    ([("case.returned", 20), ("case.notified", 30), ("case.acknowledged", 40)], Tally(on_time=1, withdrawn=1), Tally()),
+    ([("case.returned", 300), ("case.notified", 330)], Tally(late=2, waiting=1), Tally(late=2, waiting=1))])
+def test_after_a_message_the_authority_s_word_or_somebody_who_asks_for_it(
+        school: School, ten_days_gone: str, set_clock: Callable[[str], None], then: list[tuple[str, int]], acknowledgement: Tally, chase: Tally) -> None:
+    start, now = clock.now(), clock.now() + timedelta(minutes=1000)
+    with school.transaction() as session:
+        for what, after in [("case.approved", 0), ("case.notified", 0), *then]:
+            at = start + timedelta(minutes=after)
+            due = at + timedelta(minutes=15) if what in ("case.approved", "case.returned") else at + timedelta(minutes=60)
+            record(session, ten_days_gone, what, replace(school.stamp(), at=at), "", {"due": due.isoformat()})
+    set_clock(now.isoformat())
+    shown_now = of(school, since=MONDAY, until=MONDAY + timedelta(days=1))
+    assert (shown_now.steps["acknowledgement"], shown_now.steps["chase"]) == (acknowledgement, chase)
+    with school.transaction() as session:
+        counted, waiting = figures(session, MONDAY, MONDAY + timedelta(days=1), now)
+    for step, tally in (("acknowledgement", acknowledgement), ("chase", chase)):
+        assert {verdict: sum(n for (s, _, v), n in counted.items() if (s, v) == (step, verdict)) for verdict in (ON_TIME, LATE, WITHDRAWN)} == {
+            ON_TIME: tally.on_time, LATE: tally.late, WITHDRAWN: tally.withdrawn} and waiting[step] == tally.waiting
 
 
 def test_the_procedure_past_its_own_review_date_is_late_in_every_report(school: School) -> None:

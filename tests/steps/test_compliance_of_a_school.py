@@ -78,7 +78,7 @@ def test_every_figure_is_that_of_an_independent_query(school: School, lived: Any
     kinds = {row.step for row in whole.rows}
     assert {"registers", "thresholds", "contact_outcome", "review_routine", "confirmation", "actions", "absence_reported", "contact_begun",
             "appraisal", "procedure_review"} <= kinds
-    assert whole.total.on_time > 50 and whole.total.late > 10 and cases > 8
+    assert whole.total.on_time > 50 and whole.total.late > 10 and cases > 5
     assert sum((t.judged for t in whole.steps.values())) == whole.total.judged
     if YEAR:
         print(lived.said, cases, {step: t for step, t in whole.steps.items() if t != Tally()})

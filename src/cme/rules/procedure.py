@@ -62,7 +62,7 @@ STEPS: tuple[Step, ...] = (
     Step("acknowledgement", "Acknowledged by the authority", "Work with the local CME officer; make sure that referrals are shared", AUTHORITY,
          "the day set when the notification was accepted", "event of the acknowledgement"),
     Step("chase", "Missing acknowledgement chased", "Make sure that referrals are shared (an authority that is silent is rung)", SOFTWARE,
-         "the acknowledgement's due time and the school's minutes for a reminder", "moment at which the case came back to the DSL"),
+         "the acknowledgement's due time and the school's minutes for a reminder", "first reminder, or the moment at which the case came back to the DSL"),
     Step("home_school", "Referring school told in the session", "Communication with the referring school (Alternative Provision children)", SOFTWARE,
          "end of the session", "acceptance by the mail server, or the call on record"),
     Step("procedure_review", "The procedure itself reviewed", "The procedure itself is reviewed on a date", SCHOOL,

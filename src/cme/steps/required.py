@@ -4,8 +4,9 @@ Only reads. ``rules/procedure.py`` says which records tell; ``rules/compliance.p
 """
 
 from datetime import datetime, timedelta
+from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import Row, select
 from sqlalchemy.orm import Session
 
 from cme import clock
@@ -21,6 +22,8 @@ from cme.steps.report_form import reference_of
 from cme.steps.required_registers import registers
 from cme.steps.required_span import Span
 from cme.steps.safeguarding_record import TASK as SAFEGUARDING_RECORD
+
+_STATES = ("case.approved", "case.notified", "case.acknowledged", "case.back_to_dsl", "case.returned")
 
 
 def required(office: Office, session: Session, span: Span, now: datetime) -> list[Required]:
@@ -102,26 +105,32 @@ def _messages(office: Office, session: Session, span: Span) -> list[Required]:
     query = select(Case.reference, Case.pupil_id)
     living = span.within(query) if span.case else query.where(Case.opened_at < span.end, (Case.closed_at.is_(None)) | (Case.closed_at >= span.start - longest))
     pupils = dict(session.execute(living).tuples().all())
-    told = required_answers.events(session, pupils, "case.approved", "case.notified", "case.acknowledged", "case.back_to_dsl")
+    told = required_answers.events(session, pupils, *_STATES, "case.chased")
     found = []
     for reference, events in told.items():
-        child = reference_of(pupils[reference])
-        for at, event in enumerate(events):
-            after = events[at + 1] if at + 1 < len(events) else None
-            if event.what == "case.approved":
+        child, moved = reference_of(pupils[reference]), [event for event in events if event.what != "case.chased"]
+        for event, after in zip(moved, [*moved[1:], None], strict=True):
+            if event.what in ("case.approved", "case.returned"):
                 done = after if after and after.what == "case.notified" else None
                 found.append(span.row("notification", reference, child, _due(event.data), done.at if done else None, SOFTWARE,
                                       f"event {(done or event).id}"))
             if event.what == "case.notified":
-                due = _due(event.data)
-                heard = after if after and after.what == "case.acknowledged" else None
-                asked = after if after and after.what == "case.back_to_dsl" else None
-                found.append(span.row("acknowledgement", reference, child, due, heard.at if heard else None, AUTHORITY, f"event {(heard or event).id}",
-                                      asked.at if asked and asked.at < due else None))
-                if not (heard and heard.at <= due + reminder):
-                    found.append(span.row("chase", reference, child, due + reminder, asked.at if asked else None, SOFTWARE,
-                                          f"event {(asked or event).id}", heard.at if heard else None))
+                found += _acknowledgement(span, child, event, after, [e for e in events if e.what == "case.chased"], reminder)
     return span.kept(found)
+
+
+def _acknowledgement(span: Span, child: str, sent: Row[Any], after: Row[Any] | None, chased: list[Row[Any]], reminder: timedelta) -> list[Required]:
+    """What followed a message: the authority's word, or a reminder, a call or the DSL; or it came back, and another one follows."""
+    due = _due(sent.data)
+    heard = after if after and after.what == "case.acknowledged" else None
+    ended = after if after and heard is None else None
+    asked = next((e for e in chased if e.id > sent.id and (after is None or e.id < after.id)), ended if ended and ended.what == "case.back_to_dsl" else None)
+    found = [span.row("acknowledgement", sent.subject, child, due, heard.at if heard else None, AUTHORITY, f"event {(heard or sent).id}",
+                      ended.at if ended else None)]
+    over = after.at if after and asked is not after else None            # nobody had to be rung any more
+    if over is None or over > due + reminder:
+        found.append(span.row("chase", sent.subject, child, due + reminder, asked.at if asked else None, SOFTWARE, f"event {(asked or sent).id}", over))
+    return found
 
 
 def _due(data: dict[str, str]) -> datetime:
