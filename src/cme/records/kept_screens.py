@@ -20,11 +20,12 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import delete, func, select, text
+from sqlalchemy import ARRAY, BigInteger, Date, LargeBinary, Text, any_, bindparam, cast, delete, func, select, text
 from sqlalchemy.orm import Session
 
 from cme.records.arrays import among
 from cme.records.binary_copy import copy_rows
+from cme.records.binary_rows import binary_rows
 from cme.records.enrolments import Enrolled
 from cme.records.tables import Pupil, RegisterVersion, ScreenState
 from cme.rules.screen import SESSIONS, Screening, Standing
@@ -69,14 +70,13 @@ class Keeper:
 
     def usable(self, pupils: Mapping[str, Enrolled]) -> dict[str, KeptScreen]:
         """The schools whose screen can go on from where it was kept; ``pupils`` are all their pupils now."""
-        rows = self._session.execute(select(ScreenState).where(
-            ScreenState.school.in_(pupils), ScreenState.fingerprint == self._fingerprint, ScreenState.settled <= self._as_of,
-            ScreenState.settled >= self._start)).scalars().all()
+        rows = [_Row.received(*fields) for fields in binary_rows(
+            self._session, _ROWS, schools=list(pupils), fingerprint=self._fingerprint, first=self._start, last=self._as_of)]
         overtaken = self._overtaken(rows)
-        return {row.school: _kept(row) for row in rows if row.school not in overtaken
+        return {row.school: row.kept() for row in rows if row.school not in overtaken
                 and row.proof == self._proof(pupils[row.school], row.settled, row.versions, row.newest_pupil, row.standing)}
 
-    def _overtaken(self, rows: Sequence[ScreenState]) -> set[str]:
+    def _overtaken(self, rows: Sequence["_Row"]) -> set[str]:
         """The schools with a later version of a register that had been read."""
         if not rows:
             return set()
@@ -113,7 +113,7 @@ class Keeper:
             self._session.execute(delete(ScreenState).where(among(ScreenState.school, (row["school"] for row in self._rows))))
             copy_rows(self._session, ScreenState, self._rows)
 
-    def _proof(self, pupils: Enrolled, settled: date, versions: int, newest_pupil: int, standing: bytes) -> bytes:
+    def _proof(self, pupils: Enrolled, settled: date, versions: int, newest_pupil: int, standing: bytes | memoryview) -> bytes:
         said = hashlib.sha256(repr((settled, versions, newest_pupil)).encode())
         said.update(pupils.digest(self._start, settled, newest_pupil))
         said.update(standing)
@@ -126,6 +126,35 @@ def _fingerprint(screening: Screening, start: date) -> bytes:
     return hashlib.sha256(repr((_ALGORITHM, start, screening.year_start, numbers, codes)).encode()).digest()
 
 
-def _kept(row: ScreenState) -> KeptScreen:
-    held = np.frombuffer(row.standing, dtype=_STANDING)
-    return KeptScreen(row.settled, held["pupil"].astype(np.int64), Standing(held["run"], held["halves"], held["reached"]))
+@dataclass(frozen=True)
+class _Row:
+    """A row of ``ScreenState`` as it was kept, copied no more than once."""
+
+    school: str
+    settled: date
+    versions: int
+    newest_pupil: int
+    standing: memoryview
+    proof: bytes
+
+    @classmethod
+    def received(cls, school: memoryview, settled: memoryview, versions: memoryview, newest_pupil: memoryview, standing: memoryview,
+                 proof: memoryview) -> "_Row":
+        """A row from the bytes of its fields, numbers as 8 bytes."""
+        day, number, pupil = (int.from_bytes(field, "big") for field in (settled, versions, newest_pupil))
+        return cls(str(school, "utf-8"), date.fromordinal(day), number, pupil, standing, bytes(proof))
+
+    def kept(self) -> KeptScreen:
+        held = np.frombuffer(self.standing, dtype=_STANDING)
+        return KeptScreen(self.settled, held["pupil"].astype(np.int64), Standing(held["run"], held["halves"], held["reached"]))
+
+
+def _rows() -> Any:
+    s = ScreenState
+    day = cast(s.settled - date.min + 1, BigInteger)
+    return select(s.school, day, s.versions, s.newest_pupil, s.standing, s.proof).where(
+        s.school == any_(bindparam("schools", [], ARRAY(Text))), s.fingerprint == bindparam("fingerprint", b"", LargeBinary),
+        s.settled.between(bindparam("first", date.min, Date), bindparam("last", date.max, Date)))
+
+
+_ROWS = _rows()

@@ -166,14 +166,15 @@ class Population:
         return cls(everybody.pupils, everybody.on_roll, tuple(read), tuple(_places(everybody.pupils, sheet.pupils) for sheet in read))
 
     def after(self, before: Standing, screening: Screening, first: date, last: date) -> Standing:
-        """How all of them stand after ``last``, having stood as ``before`` at the end of the day before ``first``."""
-        who = np.flatnonzero(before.any | (self._counted(screening, first, last) > 0))
+        """How all of them stand after ``last``, having stood as ``before`` at the end of the day before ``first``; whoever was certain
+        to be found then is followed no further. Without a mark that counts, only a run can change."""
+        who = np.flatnonzero(((before.run > 0) | (self._counted(screening, first, last) > 0)) & ~screening.certain(before))
         return before.put(who, self._followed(before, screening, who, first, last))
 
     def found(self, before: Standing, screening: Screening, first: date) -> NDArray[np.bool_]:
         """In whom a rule that opens a case may find something on the day of ``screening``, going on from ``before``."""
         found = screening.could_reach(self._counted(screening, first, screening.as_of), before)
-        who = np.flatnonzero(found)
+        who = np.flatnonzero(found & ~screening.certain(before))
         found[who] = screening.found(self._followed(before, screening, who, first, screening.as_of), self.on_roll.of(who))
         return found
 

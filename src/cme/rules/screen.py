@@ -88,6 +88,13 @@ class Screening:
             found |= before.halves + 2 * counted >= 2 * self.cumulative.value
         return found
 
+    def certain(self, standing: Standing) -> Who:
+        """Who is found on every later day of the school year, whatever it brings: a number of the year that is reached stays reached."""
+        certain = standing.reached.copy()
+        if self.cumulative is not None:
+            certain |= standing.halves >= 2 * self.cumulative.value
+        return certain
+
     def after(self, before: Standing, marks: Marks, days: Sequence[date], on_roll: OnRoll) -> Standing:
         """How the pupils of ``on_roll``, who stood as ``before``, stand after ``days`` (in order) with ``marks`` (days, 2,
         pupils)."""
@@ -107,11 +114,9 @@ class Screening:
 
     def found(self, standing: Standing, on_roll: OnRoll) -> Who:
         """Of the pupils who stand so on ``as_of``: in whom a rule that opens a case finds something."""
-        found = standing.reached.copy()
+        found = self.certain(standing)
         if self.continuous is not None:       # a run of the year before that still goes on
             found |= (standing.run >= self.continuous.value) & (on_roll.left >= self.year_start.toordinal())
-        if self.cumulative is not None:
-            found |= standing.halves >= 2 * self.cumulative.value
         return found
 
     def worst(self, one: Marks, other: Marks, day: date) -> Marks:
