@@ -37,7 +37,7 @@ def outbox(row: str | None = None, *, everything: Annotated[bool, Parameter(name
             settle_message(office, row, by=by, confirm=confirm, resend=resend, retry=retry, cancel=cancel, anew=anew)
         mail_pages.print_message(out, mail_watch.message_view(office, row))
         if text:
-            mail_pages.print_text(out, mail_watch.message_text(office, row, office.stamp(by)))
+            mail_pages.print_text(out, mail_watch.message_text(office, row, by))
 
 
 @app.command

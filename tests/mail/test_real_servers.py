@@ -1,16 +1,15 @@
 """The whole way with programs of the field: our outbox, Debian's Exim by STARTTLS with a private authority, Debian's Dovecot for what comes back."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import datetime, timezone
-from pathlib import Path
 from typing import Any
 
 import pytest
-from debian import Dovecot, Exim
+from real_servers import house as house
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
-from token_server import CLIENT, SECRET, TokenServer
+from token_server import CLIENT, SECRET
 
 from cme.errors import Misconfigured, Permanent, Transient
 from cme.mail.incoming import BOUNCED, read_mail
@@ -25,20 +24,6 @@ from cme.records.tables import Outbox
 
 AT, SEALER = datetime(2026, 11, 23, 9, 30, tzinfo=timezone.utc), Sealer("a secret of the tests, long enough")
 HOSTILE = ".a dot\n..\n.\nMAIL FROM:<x@y.example>\n/etc/passwd\n<script>alert(1)</script> & </pre>\nFrom here on\n" + "Ng\u1ecdc \u0645\u062d\u0645\u062f " * 400
-
-
-@pytest.fixture(scope="module")
-def house(authority: Any) -> Iterator[Any]:
-    """Exim and Dovecot over the same maildirs, with certificates of the private authority, and a token endpoint."""
-    authority.server()
-    pem = str(max(Path(authority.trust).parent.glob("server-*.pem"), key=lambda path: path.stat().st_mtime_ns))
-    with TokenServer() as tokens:
-        exim = Exim(pem)
-        dovecot = Dovecot(pem, exim.mail, tokens.url)
-        exim.dovecot, exim.tokens, exim.trust = dovecot, tokens, authority.trust  # type: ignore[attr-defined]
-        yield exim
-        dovecot.stop()
-        exim.stop()
 
 
 def mailer(house: Any, **changes: Any) -> SafeMail:

@@ -9,8 +9,9 @@ from cme import clock
 from cme.config.settings import require_role
 from cme.errors import BadInput
 from cme.records import mail_received, outbox
-from cme.records.history import Stamp, events, record
+from cme.records.history import Stamp, events
 from cme.records.tables import Outbox
+from cme.steps import reads
 from cme.steps.office import Office
 from cme.steps.staff import shown_then
 from cme.steps.view import WORDS
@@ -79,15 +80,14 @@ def message_view(office: Office, row_id: str) -> MessageView:
     return MessageView([(label, text) for label, text in facts if text], history)
 
 
-def message_text(office: Office, row_id: str, stamp: Stamp) -> bytes:
+def message_text(office: Office, row_id: str, by: str) -> bytes:
     """The whole message as it goes over the wire, for this machine's screen; who looked at it is in the history."""
-    require_role(stamp.who, office.settings.people)
     with office.transaction() as session:
         row = session.get(Outbox, row_id)
-        if row is None or row.sealed is None:
-            raise BadInput(f"the text of message {row_id} is not kept" if row else f"there is no message {row_id} in the outbox")
-        record(session, row.subject_of, "mail.read_out", stamp, "its text was shown on this machine's screen", {"outbox": row.id, "kind": row.kind})
-        return office.sealer.open(row.sealed)
+    if row is None or row.sealed is None:
+        raise BadInput(f"the text of message {row_id} is not kept" if row else f"there is no message {row_id} in the outbox")
+    reads.read(office, row.subject_of, f"cme outbox --text: message {row_id}", by)
+    return office.sealer.open(row.sealed)
 
 
 @dataclass(frozen=True)

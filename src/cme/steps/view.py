@@ -43,7 +43,7 @@ WORDS = {
     "mail.confirmed": "message confirmed", "mail.resent": "message sent again", "mail.retried": "message tried again",
     "mail.receipt_late": "message accepted late", "mail.bounced": "message came back", "mail.held_up": "message held up on its way", "mail.delivered": "message delivered",
     "mail.auto_answered": "automatic answer", "mail.answered": "message answered", "mail.made_anew": "message to be made anew",
-    "mail.tried": "test message sent", "mail.received": "mail came in", "mail.seen_to": "mail seen to", "mail.read_out": "message shown on the screen",
+    "mail.tried": "test message sent", "mail.received": "mail came in", "mail.seen_to": "mail seen to",
     "mailbox.first_read": "mailbox read for the first time", "case.returned": "notification came back", "case.chased": "authority chased",
     "case.authority_reported": "authority reported back",
     "home_school.corrected": "referring school told of a correction",
