@@ -141,6 +141,10 @@ def _rings(client: SyncPrefectClient, run: FlowRun) -> bool:
         return False
     age = now("UTC") - state.timestamp
     if state.type is StateType.PAUSED:
+        ends = state.state_details.pause_timeout       # ours have none; one that was given from outside can no longer be resumed after it
+        if ends is not None and ends <= now("UTC"):
+            client.set_flow_run_state(run.id, Crashed(message="suspended past Prefect's own timeout; asked again"), force=True)
+            return False
         keyset = state.state_details.run_input_keyset or {}
         if age < UNRESUMABLE or (keyset and client.filter_flow_run_input(run.id, keyset["schema"], 1, set())):
             return True
