@@ -25,7 +25,7 @@ from cme.mail.safe_csv import safe_cell
 from cme.records import outbox
 from cme.records.history import events, record_each
 from cme.records.reviews import SAFEGUARDING, dossier_hash
-from cme.records.tables import Action, Case, CaseEvent, Contact, ContactAttempt, DossierShown, Outbox, Pupil, Review
+from cme.records.tables import AbsenceRequest, Action, Case, CaseEvent, Contact, ContactAttempt, DossierShown, Outbox, Pupil, Review
 from cme.sources.source import Contact as Given
 from cme.steps import decisions
 from cme.steps.bundle import Bundle, make_bundle
@@ -124,6 +124,22 @@ def test_a_bundle_of_a_case_holds_that_case_alone(school: School, case: str, tmp
     with school.transaction() as session:
         assert [event.what for event in events(session, case)][-1] == "bundle.made" and events(session, "P-1") == []
     assert {row["of"] for row in json.loads((bundle.folder / "bundle.json").read_text())["chronology"]} == {case}
+
+
+def test_what_was_asked_of_parents_without_a_case_is_in_the_bundle_of_the_child(school: School, case: str, tmp_path: Path) -> None:
+    row = outbox.new_row_id()
+    with school.transaction() as session:
+        request = AbsenceRequest(school=school.school, pupil_id=1, day=MONDAY, session="AM", code="N", opened_at=clock.now(), since=clock.now(), state="open")
+        session.add(request)
+        session.flush()
+        session.add(ContactAttempt(request_id=request.id, channel="call", attempted_at=clock.now(), answer_due_at=clock.now(), note="Nobody there"))
+        outbox.queue(session, sealer=school.sealer, dedupe_key=row, kind="parent_contact", subject_of=f"ABS-{request.id}", recipient=AOIFE.email,
+                     mail_subject="x", message_id=f"<{row}@school.example>", wire=b"to a parent\r\n", row_id=row, stamp=school.stamp())
+    data = json.loads((made(school, tmp_path).folder / "bundle.json").read_text())
+    assert "Nobody there" in [attempt["note"] for attempt in data["contact attempts"]]
+    assert "ABS-1" in {each["of"] for each in data["attachments"]} & {event["of"] for event in data["chronology"]}
+    of_case = json.loads((made(school, tmp_path, "local authority", case).folder / "bundle.json").read_text())
+    assert "ABS-1" not in {each["of"] for each in of_case["attachments"]}
 
 
 def test_registers_show_each_mark_when_it_became_known_and_every_change(school: School, case: str, tmp_path: Path, set_clock: Callable[[str], None]) -> None:

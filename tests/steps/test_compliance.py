@@ -175,3 +175,13 @@ def test_the_week_to_date_holds_counts_and_no_reference(school: School, before_t
         shown_week = compliance.week_to_date(school, session, clock.now())
     assert "| Contact with parents begun | attendance officer | 1 of 1 (100.0 %) | 0 |" in shown_week
     assert "CME-" not in shown_week and "P-1" not in shown_week and not [name for name in NAMES if name in shown_week]
+
+
+def test_the_task_publishes_the_week_as_an_artifact(school: School, before_the_dsl: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    from cme.tasks import compliance as task
+
+    published: list[dict[str, str]] = []
+    monkeypatch.setattr(task, "office", lambda: school)
+    monkeypatch.setattr(task, "create_markdown_artifact", lambda **given: published.append(given))
+    task.publish_week.fn()
+    assert published[0]["key"] == "compliance" and "This week against the procedure" in published[0]["markdown"]

@@ -4,14 +4,15 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, or_, select
 from sqlalchemy.orm import Session
 
 from cme import clock
-from cme.records import cases
+from cme.records import cases, held
+from cme.records.contact_tables import AbsenceRequest, ParentMessage
 from cme.records.missing_reports import reports_of
 from cme.records.tables import (
-    Action, Case, CaseEvent, Confirmation, Contact, ContactAttempt, Decision, DossierShown, Finding, Flag, HomeSchoolNotice, Outbox, Pupil, Review, RollChange)
+    Action, Case, CaseEvent, Confirmation, Contact, ContactAttempt, Decision, DossierShown, Finding, Flag, Outbox, Pupil, Review)
 from cme.rules.reasons import REASONS
 from cme.steps.bundle_marks import KnownMark, marks_as_known, weeks
 from cme.steps.office import Office
@@ -43,18 +44,17 @@ def facts_of(office: Office, session: Session, pupil: Pupil, case: Case | None, 
     """All of the child, or of one case of it."""
     of = [case] if case else list(session.scalars(select(Case).where(Case.pupil_id == pupil.id).order_by(Case.id)))
     numbers, name = {each.id: each.reference for each in of}, reference_of(pupil.id)
-    references = [*numbers.values()]
-    if case is None:
-        references += [*session.scalars(select(HomeSchoolNotice.reference).where(HomeSchoolNotice.pupil_id == pupil.id).order_by(HomeSchoolNotice.id)),
-                       *session.scalars(select(RollChange.reference).where(RollChange.pupil_id == pupil.id).order_by(RollChange.id)), name]
+    # the same list as what is erased and what is shown on request
+    references = sorted((held.of_cases(session, numbers) if case else held.of_pupil(session, pupil.id, name)).references)
     first = office.policies.calendar.school_year_start(min([clock.local(now).date(), *(each.episode_start for each in of)]))
     tables = {
         "child": _child(session, pupil), "contacts": [], "cases": [_case(each) for each in of], "findings": _findings(session, numbers),
-        "contact attempts": _attempts(office, session, numbers), "decisions": _decisions(office, session, numbers),
+        "contact attempts": _attempts(office, session, numbers, None if case else pupil.id), "decisions": _decisions(office, session, numbers),
         "actions": _actions(office, session, numbers), "reports of a missing child": _reports(office, session, numbers),
         "chronology": _chronology(office, session, references)}
     contacts = list(session.scalars(select(Contact).where(Contact.pupil_id == pupil.id).order_by(Contact.valid_to.is_not(None), Contact.priority, Contact.id)))
-    messages = list(session.scalars(select(Outbox).where(Outbox.subject_of.in_(references)).order_by(Outbox.created_at, Outbox.id)))
+    to_parents = select(ParentMessage.outbox_id).where(ParentMessage.case_id == case.id if case else ParentMessage.pupil_id == pupil.id)
+    messages = list(session.scalars(select(Outbox).where(or_(Outbox.subject_of.in_(references), Outbox.id.in_(to_parents))).order_by(Outbox.created_at, Outbox.id)))
     dossiers = session.execute(select(DossierShown, Review.case_id, Review.kind).join(Review, Review.id == DossierShown.review_id).where(
         Review.case_id.in_(numbers)).order_by(DossierShown.frozen_at, DossierShown.id)).tuples()
     return Facts(case.reference if case else name, pupil, case, contacts, tables, marks_as_known(office, session, pupil.id, first if case else None),
@@ -94,11 +94,15 @@ def _findings(session: Session, of: dict[int, str]) -> list[dict[str, Any]]:
              "retracted": f.retracted_reason or ""} for f in rows]
 
 
-def _attempts(office: Office, session: Session, of: dict[int, str]) -> list[dict[str, Any]]:
+def _attempts(office: Office, session: Session, of: dict[int, str], pupil: int | None) -> list[dict[str, Any]]:
+    """Those of the cases; of a whole child also those about an unexplained absence that led to no case."""
     shown = shown_then(office, session)
+    about: list[ColumnElement[bool]] = [ContactAttempt.case_id.in_(of)]
+    if pupil is not None:
+        about.append(ContactAttempt.request_id.in_(select(AbsenceRequest.id).where(AbsenceRequest.pupil_id == pupil)))
     rows = session.execute(select(ContactAttempt, Contact.name).outerjoin(Contact, Contact.id == ContactAttempt.contact_id).where(
-        ContactAttempt.case_id.in_(of)).order_by(ContactAttempt.attempted_at, ContactAttempt.id)).tuples()
-    return [{"case": of[a.case_id or 0], "when": when(a.attempted_at), "how": a.channel, "whom": name or "", "outcome": a.outcome or "no answer on record",
+        or_(*about)).order_by(ContactAttempt.attempted_at, ContactAttempt.id)).tuples()
+    return [{"case": of.get(a.case_id or 0, f"ABS-{a.request_id}"), "when": when(a.attempted_at), "how": a.channel, "whom": name or "", "outcome": a.outcome or "no answer on record",
              "note": a.note or "", "recorded by": shown(a.recorded_by, a.recorded_at or a.attempted_at) if a.recorded_by else ""} for a, name in rows]
 
 
