@@ -1,5 +1,6 @@
 """Texts go through the same outbox as mail: never twice by themselves, never lost silently, and nobody wonders what became of one."""
 
+from collections import deque
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -119,6 +120,15 @@ def test_a_lost_answer_is_looked_up_and_the_text_is_not_sent_again(school: Schoo
     sweep(school)
     assert len(phones.texts) == 2 and alarms(school) == []
     assert whats(school)[:4] == ["mail.queued", "mail.ambiguous", "mail.found", "text.receipt"]
+
+
+def test_a_service_that_answers_nothing_holds_nobody_up(school: School, phones: Phones) -> None:
+    for number in range(5):
+        put(school, f"text:{number}")
+    phones.faults.extend([LOST] * 3)                # two texts, and the first question about them
+    seen = sweep(school)
+    assert len(phones.texts) == 2 and phones.faults == deque() and seen.found == 0
+    assert sweep(school).found == 2 and len(phones.texts) == 5
 
 
 def test_what_the_service_does_not_know_after_some_minutes_is_sent_again(school: School, phones: Phones, set_clock: Any) -> None:

@@ -106,14 +106,16 @@ def deliver(engine: Engine, sealer: Sealer, hand_over: HandOver, *, clock: Calla
     """
     run = (flow_run_id, task_run_id)
     done: list[Delivery] = []
-    while len(done) < limit and not _server_is_down(done) and (
+    while len(done) < limit and not _server_is_down(done, channel) and (
             claim := _claim(engine, worker, clock(), only, route, channel, lease, run)) is not None:
         done.append(_hand_over_one(engine, sealer, hand_over, claim, clock, may_leave))
     return done
 
 
-def _server_is_down(done: list[Delivery]) -> bool:
-    return len(done) > 1 and all(delivery.state == "queued" and not delivery.held for delivery in done[-2:])
+def _server_is_down(done: list[Delivery], channel: str) -> bool:
+    """Two in a row that must wait; of texts also two that nobody answered for, because each of them waits half a minute."""
+    vain = ("queued", "ambiguous") if channel == TEXT else ("queued",)
+    return len(done) > 1 and all(delivery.state in vain and not delivery.held for delivery in done[-2:])
 
 
 def _claim(engine: Engine, worker: str, now: datetime, only: str | None, route: str | None, channel: str, lease: timedelta,

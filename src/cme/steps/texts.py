@@ -95,12 +95,14 @@ def counts(office: Office) -> dict[str, int]:
 def _settle_uncertain(office: Office, service: SafeTexts | None, stamp: Stamp, seen: Seen) -> None:
     with office.transaction() as session:
         uncertain = session.execute(_uncertain().with_only_columns(Outbox.id, Outbox.handed_over_at).limit(AT_ONCE)).all()
+    silent: CmeError | None = None if service else Misconfigured("there is no text channel here to ask")
     for row_id, handed_over in uncertain:
-        answer: list[Status] | CmeError
-        try:
-            answer = service.find(row_id) if service else Misconfigured("there is no text channel here to ask")
-        except CmeError as error:
-            answer = error
+        answer: list[Status] | CmeError | None = silent           # it is asked once more only in the next round: each question may take long
+        if answer is None and service:
+            try:
+                answer = service.find(row_id)
+            except CmeError as error:
+                answer = silent = error
         with office.transaction() as session:
             row = session.scalar(_uncertain().where(Outbox.id == row_id).with_for_update())
             old = handed_over is None or handed_over + UNKNOWN_AFTER <= stamp.at
