@@ -57,7 +57,8 @@ def _people(session: Session, now: datetime) -> Iterator[Figure]:
     yield Figure("alarms_open", "alarms that nobody has cleared", alarms)
     yield Figure("alarm_oldest_seconds", "how long the oldest alarm has stood", _age(oldest, now))
     swept = session.scalar(select(EventsTold.event).where(EventsTold.name == SWEEP))
-    yield Figure("sweep_age_seconds", "since the last sweep ended; it runs every minute. -1: none has yet", max(0.0, now.timestamp() - swept) if swept else -1)
+    yield Figure("sweep_age_seconds", "since the last sweep ended; it runs every minute. -1: none has yet",
+                 max(0.0, now.timestamp() - swept) if swept else -1)
 
 
 def _messages(session: Session, now: datetime) -> Iterator[Figure]:

@@ -37,7 +37,8 @@ def cases_by_state(office: Office, now: datetime) -> Rows:
     with office.transaction() as session:
         found = session.execute(select(Case.state, func.count(), func.count().filter(Case.next_step_due <= now), func.min(Case.opened_at),
                                        func.min(Case.state_since)).where(Case.closed_at.is_(None)).group_by(Case.state).order_by(Case.state)).all()
-    return [{"state": state, "open": str(number), "overdue": str(late), "oldest opened": _age(now - opened), "longest in this state": _age(now - since)}
+    return [{"state": state, "open": str(number), "overdue": str(late), "oldest opened": _age(now - opened),
+             "longest in this state": _age(now - since)}
             for state, number, late, opened, since in found] or [{"state": "no case is open"}]
 
 
@@ -46,7 +47,8 @@ def overdue_questions(office: Office, now: datetime) -> Rows:
     with office.transaction() as session:
         found = session.execute(select(Review, Case.reference).join(Case, Case.id == Review.case_id).where(
             Review.state == "open", Review.due_at <= now).order_by(Review.due_at)).all()
-    return [{"case": reference, "question": QUESTION.get(review.kind, review.kind.replace("_", " ")), "asked now": review.assigned_to.replace("_", " "),
+    return [{"case": reference, "question": QUESTION.get(review.kind, review.kind.replace("_", " ")),
+             "asked now": review.assigned_to.replace("_", " "),
              "due": f"{clock.local(review.due_at):%a %-d %b %H:%M}", "late by": _age(now - review.due_at), "brought on": f"{review.escalations} x"}
             for review, reference in found] or [{"case": "no question is overdue"}]
 

@@ -58,9 +58,9 @@ def export(office: Office, child: str, folder: Path, request: str, stamp: Stamp)
         names = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
         record(session, held.reference, "subject_access.made", stamp, "an export of what is held about a child was made",
                {"request": request.strip().upper(), "sha256": names, "rows": {table: len(rows) for table, rows in held.rows.items()}})
-        files["READ-ME-FIRST.txt"] = READ_ME.format(reference=held.reference, made=office.shown_time(stamp.at), by=office.settings.people.shown(stamp.who),
-                                                    school=office.policies.school.name, request=request.strip().upper() or "not recorded",
-                                                    files="\n".join(f"  {digest}  {name}" for name, digest in names.items())).encode()
+        files["READ-ME-FIRST.txt"] = READ_ME.format(
+            reference=held.reference, made=office.shown_time(stamp.at), by=office.settings.people.shown(stamp.who), school=office.policies.school.name,
+            request=request.strip().upper() or "not recorded", files="\n".join(f"  {digest}  {name}" for name, digest in names.items())).encode()
         return _write(folder, files)
 
 
@@ -78,7 +78,9 @@ def gather(office: Office, session: Session, pupil: int) -> Export:
         found = session.execute(select(*(column for column in table.columns if column.name not in SECRETS)).where(which).order_by(*table.primary_key))
         if listed := [dict(row) for row in found.mappings()]:
             rows[table.name] = listed
-    return Export(reference_of(pupil), rows, list(_marks(session, office.school, pupil)), _events(office, session, held), _messages(office, session, held))
+    rows = dict(reversed(rows.items()))              # the child first, then the cases, then what hangs on them
+    return Export(reference_of(pupil), rows, list(_marks(session, office.school, pupil)), _events(office, session, held),
+                  _messages(office, session, held))
 
 
 def _marks(session: Session, school: str, pupil: int) -> Iterator[tuple[object, ...]]:
@@ -116,7 +118,8 @@ def _messages(office: Office, session: Session, held: Held) -> list[bytes]:
 
 
 def _files(office: Office, held: Export, stamp: Stamp) -> Iterator[tuple[str, bytes]]:
-    yield "record.html", page(held.reference, office.policies.school.name, office.shown_time(stamp.at), held.rows, MARKS, held.marks, held.events).encode()
+    yield "record.html", page(held.reference, office.policies.school.name, office.shown_time(stamp.at), held.rows, MARKS, held.marks,
+                              held.events).encode()
     yield "record.json", json.dumps({"about": held.reference, "made_at": stamp.at.isoformat(), "rows": held.rows, "history": held.events,
                                      "marks": [dict(zip(MARKS, mark, strict=True)) for mark in held.marks]},
                                     ensure_ascii=False, indent=1, default=_plain).encode()

@@ -14,7 +14,8 @@ from cme.steps.office import Office
 NAME = "prefect events"
 AT_MOST = 200
 # by what they are called in the history: something waits longer than it should, or went to the next person, or is urgent
-ESCALATIONS = ("alarm.raised", "alarm.called", "action.called", "case.urgent", "report.unanswered", "report.unread", "review.handed_over", "review.reminded")
+ESCALATIONS = ("alarm.raised", "alarm.called", "action.called", "case.urgent", "report.unanswered", "report.unread", "review.handed_over",
+               "review.reminded")
 
 
 @dataclass(frozen=True)

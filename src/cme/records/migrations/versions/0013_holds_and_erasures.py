@@ -62,7 +62,8 @@ def upgrade() -> None:
         sa.Column("reason", sa.Text()), sa.Column("changed", sa.Text()), sa.PrimaryKeyConstraint("id", name="pk_rights_request"),
         sa.UniqueConstraint("reference", name="uq_rights_request_reference"))
     op.create_index("ix_rights_request_pupil_id", "rights_request", ["pupil_id"])
-    op.create_table("events_told", needed("name", sa.Text()), needed("event", sa.BigInteger()), sa.PrimaryKeyConstraint("name", name="pk_events_told"))
+    op.create_table("events_told", needed("name", sa.Text()), needed("event", sa.BigInteger()),
+        sa.PrimaryKeyConstraint("name", name="pk_events_told"))
     op.add_column("case_event", sa.Column("erased_by", sa.BigInteger()))
     op.execute(REFUSE_CHANGE)
     op.execute(ONLY_EMPTIED)
