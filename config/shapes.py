@@ -170,9 +170,31 @@ class ReviewDueShape(Shape):
     longest: Days
 
 
+class LadderShape(Shape):
+    codes: CodesValue
+    next_person: Minutes
+    call: Minutes
+    visit: Minutes
+    dsl: Minutes
+    dsl_answer: Minutes
+    marks_age: Minutes
+
+
 class Amount(Backed):
     value: Count
-    unit: Literal["registers", "percent"]
+    unit: Literal["registers", "percent", "children", "messages"]
+
+
+class ClockValue(Backed):
+    value: Clock
+
+
+class BrakesShape(Shape):
+    quiet_from: ClockValue
+    quiet_until: ClockValue
+    share_of_roll: Amount
+    share_from: Amount
+    a_minute: Amount
 
 
 class FeedShape(Shape):
@@ -204,6 +226,8 @@ class SchoolFile(Shape):
     sessions: SessionsShape
     register_overdue_minutes: Minutes
     contact_answer_minutes: Minutes
+    contact_ladder: LadderShape
+    message_brakes: BrakesShape
     review_due: ReviewDueShape
     code_valid_minutes: Minutes
     overdue_review_reminder_minutes: Minutes

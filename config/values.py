@@ -1,13 +1,15 @@
 """The values that the configuration files hold, as the rest of the software uses them: typed, frozen and in plain units."""
 
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 
 import holidays
 
 from cme.config.authority_shapes import AuthorityFile, MessageShape
 from cme.config.shapes import CodesFile, NumberShape, SchoolFile, Value, YearShape
 from cme.rules.book import Number
+from cme.rules.contact_ladder import Times
+from cme.rules.message_brakes import Limits
 from cme.rules.identifiers import laestab, urn
 from cme.rules.marks import AttendanceCode, Category, CodeTable, LocalCode
 from cme.rules.messages import MESSAGES
@@ -67,6 +69,11 @@ class School:
     sessions: dict[str, SessionTimes]        # "AM", "PM"
     register_overdue_minutes: int
     contact_answer_minutes: int
+    unexplained_codes: frozenset[str]        # codes of an absence of which a parent or carer is asked
+    ladder: Times
+    dsl_answer_minutes: int                  # a question about an absence without an answer is due after so many minutes
+    marks_age_minutes: int                   # nobody is written to by marks read longer ago
+    limits: Limits
     routine_review_school_days: int          # a routine review is due at the end of that school day
     day_one_minutes: int                     # a review of a safety concern is due after so many minutes
     code_valid_minutes: int
@@ -163,6 +170,10 @@ def calendar_of(school: SchoolFile) -> SchoolCalendar:
         bank_holidays=bank_holidays(school), no_session=frozenset(gone for y in years for gone in y.no_session))
 
 
+def minutes(number: int) -> timedelta:
+    return timedelta(minutes=number)
+
+
 def school_of(s: SchoolFile) -> School:
     """The school's values without their sources."""
     return School(
@@ -171,6 +182,12 @@ def school_of(s: SchoolFile) -> School:
         sessions={"AM": SessionTimes(s.sessions.AM.starts, s.sessions.AM.closes, s.sessions.AM.ends),
                   "PM": SessionTimes(s.sessions.PM.starts, s.sessions.PM.closes, s.sessions.PM.ends)},
         register_overdue_minutes=s.register_overdue_minutes.value, contact_answer_minutes=s.contact_answer_minutes.value,
+        unexplained_codes=frozenset(s.contact_ladder.codes.value), ladder=Times(
+            next_person=minutes(s.contact_ladder.next_person.value), call=minutes(s.contact_ladder.call.value),
+            visit=minutes(s.contact_ladder.visit.value), dsl=minutes(s.contact_ladder.dsl.value)),
+        dsl_answer_minutes=s.contact_ladder.dsl_answer.value, marks_age_minutes=s.contact_ladder.marks_age.value,
+        limits=Limits(s.message_brakes.quiet_from.value, s.message_brakes.quiet_until.value, s.message_brakes.share_of_roll.value,
+                      s.message_brakes.share_from.value, s.message_brakes.a_minute.value),
         routine_review_school_days=s.review_due.routine.value, day_one_minutes=s.review_due.day_one.value,
         code_valid_minutes=s.code_valid_minutes.value, overdue_review_reminder_minutes=s.overdue_review_reminder_minutes.value,
         longest_wait_days=s.review_due.longest.value, day_one_reminder_minutes=s.day_one_reminder_minutes.value,

@@ -2,6 +2,7 @@
 
 from prefect import flow, get_run_logger
 
+from cme.flows.contact_ladder import contact_unexplained
 from cme.flows.names import by_minute
 from cme.flows.notify_authority import notify_authority
 from cme.tasks import bell, call, day_one, messages, notify, operations, oversee, report, texts, timetable
@@ -24,7 +25,7 @@ def sweep() -> None:
     up no other; it fails the run at the end, so that it is seen."""
     failed = []
     for each in (report.unanswered, day_one.raise_absences, messages.prepare_day_one_reports, oversee.move_on, oversee.watch_feed,
-                 oversee.escalate, notify.send_mail, call.show_calls,
+                 oversee.escalate, climb_ladder, notify.send_mail, call.show_calls,
                  notify.settle_notified, report.take_lost_reports, begin_contacts, bell.reconcile_bells, finish_notifications, notify.send_mail,
                  texts.look_after, oversee.publish_day, operations.tell_escalations, operations.publish_operations):
         try:
@@ -33,6 +34,11 @@ def sweep() -> None:
             failed.append(error)
     if failed:
         raise failed[0]
+
+
+def climb_ladder() -> None:
+    """Take the rungs of parent contact that are due."""
+    contact_unexplained(freshly_read=False)
 
 
 def begin_contacts() -> None:

@@ -4,6 +4,7 @@ from prefect import flow, get_run_logger
 from prefect.client.schemas.objects import State
 
 from cme import clock
+from cme.flows.contact_ladder import contact_unexplained
 from cme.flows.names import by_minute
 from cme.tasks import bell, day_one, detect, messages, notify, oversee, pull, timetable
 
@@ -27,6 +28,7 @@ def watch_registers() -> str:
         notify.send_mail()
     if not home_schools.is_completed() or home_schools.result():
         notify.send_mail()                      # in the same session: not with the next sweep
+    contact_unexplained(freshly_read=True)
     for state in (*day_one_now, home_schools):
         state.result()                          # a fault there held up no register, and is seen in this run
     return counts

@@ -4,7 +4,7 @@ from prefect import get_run_logger
 from prefect.artifacts import create_markdown_artifact, create_table_artifact
 
 from cme import clock
-from cme.steps import alarms, feed, oversee, staff, view
+from cme.steps import alarms, feed, oversee, staff, unaccounted, view
 from cme.tasks.fate import office, stamp, step
 
 
@@ -62,6 +62,7 @@ def publish_history(case: str) -> None:
 def publish_day() -> None:
     """What needs a person now, and open cases, alarms and the outbox as tables, for operations staff."""
     create_markdown_artifact(key="needs-a-person", markdown=alarms.needs_a_person(office()), description="What needs a person now")
+    create_markdown_artifact(key="unaccounted-for", markdown=unaccounted.page(office()), description="Who is unaccounted for right now")
     create_markdown_artifact(key="register-sources", markdown=feed.page(office(), clock.now()), description="How the registers come in")
     create_table_artifact(key="open-cases", table=view.open_cases_table(office()), description="Open cases, the longest waiting first")
     create_table_artifact(key="alarms", table=view.alarms_table(office()), description="What a person must look at now")

@@ -189,6 +189,7 @@ def verify() -> None:
 def main() -> None:
     """The entry point: errors are one sentence and a non-zero exit status."""
     import cme.cli_bundle  # noqa: F401  (bundle and export concern)
+    import cme.cli_contact  # noqa: F401  (today, call, contact, visit, and what stops messages to parents)
     import cme.cli_day_one  # noqa: F401  (pupil, reports, found and police-pack)
     import cme.cli_feed  # noqa: F401  (quarantine and feed)
     import cme.cli_mail  # noqa: F401  (outbox, mail, check-mail, acknowledge and reported)

@@ -24,7 +24,9 @@ REGISTER = {"group": "9B", "date": "Monday 23 November 2026", "session": "AM", "
             "school": "Larkspur"}
 HOME = {"reference": "HOME-3FA9C2B1", "child": "Zo\u00eb Testington", "year": "10", "upn": "X330199900001", "date": "Monday 23 November 2026",
         "session": "morning", "code": "N", "meaning": "reason not yet established", "telephone": "0121 496 0123", "school": "Larkspur"}
-OF_A_CHILD = {*(f"la_{kind}" for kind in MESSAGES), "home_school_absence", "home_school_correction"}       # these alone name one
+ABSENCES = {"number": 3, "lines": ["ABS-17: Mon 23 Nov AM, mark N"], "few": "ABS-17", "ring": "none", "calls": "ABS-17", "visits": "none", "example": "ABS-17",
+            "officer": "attendance_officer", "person": "dsl", "numbers": "41 of 120 children on roll are absent", "school": "Larkspur Bridge School"}
+OF_A_CHILD = {*(f"la_{kind}" for kind in MESSAGES), "home_school_absence", "home_school_correction", "professional_absence"}       # these alone name one
 FILLED: dict[str, dict[str, Any]] = {
     "parent_contact": {"school": "Larkspur Bridge School", "telephone": "0121 496 0123"},
     "register_overdue_teacher": REGISTER, "register_overdue_officer": REGISTER,
@@ -46,6 +48,10 @@ FILLED: dict[str, dict[str, Any]] = {
     "la_chaser": {"subject": "CME referral CME-2026-0012", "reference": "CME-2026-0012", "date": "Monday 23 November 2026, 09:30",
                   "telephone": "0121 496 0123", "referrer": "J. Example", "school": "Larkspur Bridge School"},
     "mail_check": {"title": "second", "school": "Larkspur Bridge School"},
+    "absences_officer": ABSENCES, "absences_to_ring": ABSENCES, "absences_together": ABSENCES, "register_changes": ABSENCES,
+    "messages_stopped": {"numbers": ABSENCES["numbers"], "when": "Monday 23 November 2026, 09:31", "person": "dsl", "school": "Larkspur Bridge School"},
+    "call_script": {"school": "Larkspur Bridge School", "date": "Monday 23 November 2026"},
+    "professional_absence": {**HOME, "role": "social worker", "dsl": "0121 496 0101"},
     "home_school_absence": HOME, "home_school_correction": HOME,
     "home_school_ring": {**HOME, "number": "P-17", "command": "cme home-schools HOME-3FA9C2B1"},
     **{f"la_{kind}": {"notification": sample(kind)} for kind in MESSAGES}}
@@ -75,7 +81,8 @@ def test_a_letter_to_anybody_but_an_authority_or_a_school_of_registration_can_ho
     assert used <= {"reference", "link", "code", "due", "valid_until", "childrens_services", "school", "telephone", "date",
                     "group", "session", "start", "reason", "sentence", "raised_at", "title", "answer_by", "referrer", "dossier",
                     "police_emergency", "police", "childrens_services_out_of_hours", "why", "task", "owner", "command", "number", "line",
-                    "given_by", "reported_at", "given_child", "row", "status", "advice", "channel", "sender", "sent_at", "subject", "one", "urgent"}
+                    "given_by", "reported_at", "given_child", "row", "status", "advice", "channel", "sender", "sent_at", "subject", "one", "urgent", "few", "ring", "officer", "calls", "visits", "example", "numbers",
+                    "when", "person"}
 
 
 @pytest.mark.parametrize("name", FILLED)

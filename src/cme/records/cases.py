@@ -12,7 +12,8 @@ from cme.records.history import Stamp, record
 from cme.records.tables import Case, CaseNumber
 from cme.rules.cases import CaseState, check_transition
 
-THRESHOLD, DAY_ONE, REPORT, SICKNESS = "threshold", "day_one", "report", "sickness"      # what opened a case
+# what opened a case
+THRESHOLD, DAY_ONE, REPORT, SICKNESS, UNANSWERED = "threshold", "day_one", "report", "sickness", "unanswered"
 
 
 def next_reference(session: Session, year: int) -> str:

@@ -28,6 +28,7 @@ class AbsenceRequest(Base):
     state: Mapped[str] = mapped_column(server_default="open")
     opened_at: Mapped[datetime]
     since: Mapped[datetime]                                      # from when the times of the ladder count
+    told_at: Mapped[datetime | None]                             # the attendance officer heard of it
     call_asked_at: Mapped[datetime | None]                       # the attendance officer was asked to ring
     visit_asked_at: Mapped[datetime | None]                      # a home visit was asked for
     ended_at: Mapped[datetime | None]

@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 
 from cme.errors import Ambiguous, CmeError, Misconfigured, Permanent, Transient
 from cme.records.alarms import clear_alarm, raise_alarm
+from cme.records.brakes import not_stopped
 from cme.records.history import MACHINE, Stamp, lock, record
 from cme.records.sealing import Sealer
 from cme.records.tables import Outbox
@@ -121,7 +122,7 @@ def _server_is_down(done: list[Delivery], channel: str) -> bool:
 def _claim(engine: Engine, worker: str, now: datetime, only: str | None, route: str | None, channel: str, lease: timedelta,
            run: _Run) -> _Claim | None:
     due = (select(Outbox.id).where(Outbox.state == "queued", Outbox.next_try_at <= now, Outbox.channel == channel,
-                                   or_(Outbox.expires_at.is_(None), Outbox.expires_at > now))
+                                   or_(Outbox.expires_at.is_(None), Outbox.expires_at > now), not_stopped())
            .order_by(Outbox.next_try_at, Outbox.id).limit(1).with_for_update(skip_locked=True))
     if only is not None:
         due = due.where(Outbox.id == only)
@@ -144,8 +145,11 @@ def _hand_over_one(engine: Engine, sealer: Sealer, hand_over: HandOver, claim: _
         now = clock()
         with engine.begin() as connection:
             held = connection.execute(
-                update(Outbox).where(*claim.mine, Outbox.state == "sending", Outbox.lease_until > now)
+                update(Outbox).where(*claim.mine, Outbox.state == "sending", Outbox.lease_until > now, not_stopped())
                 .values(state="handing_over", handed_over_at=now))
+            stopped = held.rowcount != 1 and connection.scalar(select(Outbox.id).where(*claim.mine, ~not_stopped()))
+        if stopped:
+            raise Transient("messages to parents were stopped in this moment")
         if held.rowcount != 1:
             raise _LostClaim
         beyond_the_dot = True

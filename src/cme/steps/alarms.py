@@ -20,7 +20,7 @@ from cme.steps.office import Office
 
 CALLED = ("operations", "head")
 LADDERS = ("review:", "action:")          # these alarms call by their own ladder; all others call at once, and again
-URGENT, SOON = ("report:", "reply:"), ("duty:", "notifying:")      # of the others: again at the pace of day one, and of late questions
+URGENT, SOON = ("report:", "reply:"), ("duty:", "notifying:", "messages:")      # of the others: again at the pace of day one, and of late questions
 DAILY = timedelta(days=1)
 QUIET = timedelta(hours=1)                # between two calls about nothing but calls that did not leave
 

@@ -9,11 +9,25 @@ Dossier = dict[str, Any]
 def changes(shown: Dossier, now: Dossier) -> list[str]:
     """One phrase for each difference that matters to a decision; empty where the facts are as they were shown."""
     # what a message would lack follows from the facts below, and from what the authority asks for, which is no fact about the child
-    shown, now = ({key: value for key, value in each.items() if key != "messages"} for each in (shown, now))
+    shown, now = _for_a_decision(shown), _for_a_decision(now)
     if shown == now:
         return []
     said = [phrase for tell in _TELL for phrase in tell(shown, now)]
     return said or ["details of the record were corrected"]
+
+
+def _for_a_decision(dossier: Dossier) -> Dossier:
+    """What a decision rests on: what people found out. That the ladder of contact has written once more, or that the child is absent in
+    one more session, is shown and asks nobody anew; days that count are findings."""
+    kept = {key: value for key, value in dossier.items() if key not in ("messages", "visits")}
+    return {**kept, "attempts": [a for a in dossier["attempts"] if a["outcome"] or a["channel"] not in ("text", "email", "held back", "not sent")],
+            "absences": [a for a in dossier.get("absences", []) if a["reason"] or a["register_changed"]]}
+
+
+def _absences(shown: Dossier, now: Dossier) -> list[str]:
+    more = [a for key, a in _by(now["absences"], "reference").items() if key not in _by(shown["absences"], "reference")]
+    said = {"a reason recorded": sum(bool(a["reason"]) for a in more), "the register corrected": sum(not a["reason"] for a in more)}
+    return [f"{number} absence(s) with {what}" for what, number in said.items() if number]
 
 
 def _findings(shown: Dossier, now: Dossier) -> list[str]:
@@ -65,4 +79,4 @@ def _words(rule: str) -> str:
     return rule.replace("_", " ")
 
 
-_TELL: tuple[Callable[[Dossier, Dossier], list[str]], ...] = (_findings, _seen, _contact, _actions, _reports, _lists)
+_TELL: tuple[Callable[[Dossier, Dossier], list[str]], ...] = (_findings, _seen, _contact, _absences, _actions, _reports, _lists)

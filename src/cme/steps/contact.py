@@ -3,6 +3,7 @@
 No answer in the configured time moves the case on to the DSL. A late answer is accepted and recorded all the same.
 """
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -14,9 +15,12 @@ from cme.records import cases, reviews
 from cme.records.history import Stamp, record
 from cme.records.tables import Case, Contact, ContactAttempt, Review
 from cme.rules.cases import CaseState
-from cme.steps import duty
+from cme.rules.contact_ladder import EMAIL
+from cme.steps import absence_answers, duty
 from cme.steps.dossier import dossier_of
 from cme.steps.office import Office
+from cme.steps.parent_messages import (About, contacts_of, known_to_be_elsewhere, mark_now, person_of, send, session_now,
+                                       written_to)
 
 REASON_GIVEN = "Reason given by the parent or carer"
 NO_ANSWER = "No answer"
@@ -33,12 +37,6 @@ def check(payload: dict[str, Any]) -> tuple[tuple[str, str] | None, str]:
     if outcome == REASON_GIVEN and len(note) < 3:
         return None, "a reason was given, but not written down"
     return (str(outcome), note), ""
-
-
-def contacts_of(session: Session, pupil_id: int) -> list[Contact]:
-    """The contacts held for a pupil today, highest priority first."""
-    return list(session.scalars(select(Contact).where(Contact.pupil_id == pupil_id, Contact.valid_to.is_(None))
-                                .order_by(Contact.priority, Contact.id)))
 
 
 def begin_contact(office: Office, reference: str, stamp: Stamp) -> int | None:
@@ -60,21 +58,13 @@ def begin_contact(office: Office, reference: str, stamp: Stamp) -> int | None:
             return None
         due = stamp.at + timedelta(minutes=office.policies.school.contact_answer_minutes)
         held = contacts_of(session, case.pupil_id)
-        usable = next((c for c in held if c.email and not c.do_not_contact), None)
-        attempt = ContactAttempt(case_id=case.id, contact_id=usable.id if usable else None, channel="email" if usable else "none held",
-                                 attempted_at=stamp.at, answer_due_at=due)
-        if usable:
-            attempt.outbox_id = office.queue_letter(
-                session, "parent_contact", to=usable.email, subject_of=case.reference, language="en", stamp=stamp,
-                dedupe_key=f"parent-contact:{case.reference}:{usable.id}", telephone=office.person("attendance_officer").telephone,
-                date=f"{clock.local(stamp.at):%A %-d %B %Y}")
+        attempt, why = _write(office, session, case, held, stamp)
+        attempt.case_id, attempt.attempted_at, attempt.answer_due_at = case.id, stamp.at, due
         session.add(attempt)
         session.flush()
-        why = ("the contact with the highest priority was written to" if usable else
-               "no contact held may be written to by e-mail; the attendance officer rings")
         record(session, case.reference, "contact.attempted", stamp, why, {
             "attempt": attempt.id, "contact": attempt.contact_id, "channel": attempt.channel, "contacts_held": len(held),
-            "not_to_be_contacted": sum(c.do_not_contact for c in held), "answer_due": due.isoformat()})
+            "not_to_be_contacted": sum(c.do_not_contact or c.court_order for c in held), "answer_due": due.isoformat()})
         if len(held) < 2:
             record(session, case.reference, "contact.incomplete", stamp,
                    f"{len(held)} contact(s) held; at least two people should be (KCSIE; Working together 2026, p. 20)", {"held": len(held)})
@@ -85,11 +75,30 @@ def begin_contact(office: Office, reference: str, stamp: Stamp) -> int | None:
                                    why="the attendance officer is asked what came of the contact").id
 
 
+def _write(office: Office, session: Session, case: Case, held: Sequence[Contact], stamp: Stamp) -> tuple[ContactAttempt, str]:
+    """Write to the first contact who may be written to, unless a message about this session has gone already or must not go now."""
+    today, slot = clock.local(stamp.at).date(), session_now(office, stamp)
+    if earlier := written_to(session, case.pupil_id, today, slot):
+        return (ContactAttempt(contact_id=earlier.contact_id, channel=earlier.channel, outbox_id=earlier.outbox_id),
+                "a parent or carer was written to about this session already; nobody is written to twice")
+    if known_to_be_elsewhere(office, mark_now(office, session, case.pupil_id, today, slot)):
+        return ContactAttempt(channel="not sent"), "the register does not hold an absence now: nobody is written to, the attendance officer rings"
+    usable = next((c for c in held if c.email and person_of(office, c).may_be_written_to), None)
+    if usable is None:
+        return ContactAttempt(channel="none held"), "no contact held may be written to by e-mail; the attendance officer rings"
+    sent = send(office, session, About(case.pupil_id, today, slot, case.reference, case_id=case.id), usable, EMAIL, usable.email, stamp)
+    if sent.held:
+        return ContactAttempt(contact_id=usable.id, channel="held back"), f"{sent.held}; the attendance officer rings"
+    return ContactAttempt(contact_id=usable.id, channel=EMAIL, outbox_id=sent.outbox_id), "the contact with the highest priority was written to"
+
+
 def take_contact_outcome(office: Office, session: Session, case: Case, outcome: str, note: str, stamp: Stamp) -> None:
     """Write the outcome the attendance officer gave to the attempt, and hand the case to the DSL, whatever it was."""
     attempt = session.scalar(select(ContactAttempt).where(ContactAttempt.case_id == case.id).order_by(ContactAttempt.id.desc()).limit(1))
     if attempt:
         attempt.outcome, attempt.note, attempt.recorded_by, attempt.recorded_at = outcome, note, stamp.who, stamp.at
+    if outcome == REASON_GIVEN:
+        absence_answers.of_case(session, case, note, stamp)
     late = CaseState(case.state) is not CaseState.PARENT_CONTACT
     record(session, case.reference, "contact.outcome", stamp, outcome, {"attempt": attempt.id if attempt else None, "late": late})
     if not late:

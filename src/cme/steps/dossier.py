@@ -13,8 +13,9 @@ from sqlalchemy.orm import Session
 from cme import clock
 from cme.records.missing_reports import reports_of, shown
 from cme.config.settings import TITLES
+from cme.records.absences import name_of
 from cme.records.registers import current_marks
-from cme.records.tables import Action, Case, Confirmation, Contact, ContactAttempt, Decision, Finding, Flag, Pupil
+from cme.records.tables import AbsenceRequest, Action, Case, Confirmation, Contact, ContactAttempt, Decision, Finding, Flag, HomeVisit, Pupil
 from cme.steps.completeness import HOME_VISIT, completeness
 from cme.steps.office import Office
 
@@ -36,6 +37,9 @@ def dossier_of(session: Session, office: Office, case: Case) -> dict[str, Any]:
     flags = session.scalars(select(Flag.flag).where(Flag.pupil_id == pupil.id, Flag.valid_to.is_(None)).order_by(Flag.flag)).all()
     decided = session.execute(select(Decision, Confirmation).outerjoin(Confirmation, Confirmation.decision_id == Decision.id)
                               .where(Decision.case_id == case.id).order_by(Decision.id)).all()
+    absences = session.scalars(select(AbsenceRequest).where(AbsenceRequest.case_id == case.id).order_by(AbsenceRequest.day, AbsenceRequest.session)).all()
+    visits = session.scalars(select(HomeVisit).join(AbsenceRequest, AbsenceRequest.id == HomeVisit.request_id)
+                             .where(AbsenceRequest.case_id == case.id).order_by(HomeVisit.id)).all()
     dossier = {
         "reference": case.reference,
         "urgency": case.urgency,
@@ -47,7 +51,7 @@ def dossier_of(session: Session, office: Office, case: Case) -> dict[str, Any]:
         "flags": list(flags),
         "last_attended": _day(last_attended(session, office, case.pupil_id)),
         "contacts": [{"id": c.id, "priority": c.priority, "name": c.name, "relationship": c.relationship, "email": c.email,
-                      "telephone": c.telephone, "do_not_contact": c.do_not_contact} for c in contacts],
+                      "telephone": c.telephone, "do_not_contact": c.do_not_contact or c.court_order} for c in contacts],
         "findings": [{"rule": f.rule, "rule_version": f.rule_version, "reached_on": _day(f.reached_on), "count": f.count,
                       "threshold": f.threshold, "unit": f.unit, "reason": f.reason, "source": f.source, "marks": f.marks,
                       "retracted": f.retracted_reason} for f in findings],
@@ -61,7 +65,11 @@ def dossier_of(session: Session, office: Office, case: Case) -> dict[str, Any]:
                        "confirmed": c.confirmed if c else None, "confirmed_by": c.decided_by if c else None,
                        "confirmation_reason": c.reason if c else None} for d, c in decided],
         "reports": [shown(report) for report in reports_of(session, case.id)],
-        "missing": missing_enquiries(contacts, attempts, actions),
+        "absences": [{"reference": name_of(r), "day": _day(r.day), "session": r.session, "code": r.code, "state": r.state, "reason": r.reason or "",
+                      "register_changed": r.changed_at is not None} for r in absences],
+        "visits": [{"on": _day(v.visited_on), "half": v.half, "address": v.address, "spoken_to": v.spoken_to, "result": v.result, "outcome": v.outcome,
+                    "recorded_by": v.recorded_by} for v in visits],
+        "missing": missing_enquiries(contacts, attempts, actions, visits),
     }
     return {**dossier, "messages": completeness(office, dossier)}
 
@@ -75,14 +83,15 @@ def last_attended(session: Session, office: Office, pupil_id: int) -> date | Non
     return max((m.day for m in marks if codes.category(m.code, m.day).attended), default=None)
 
 
-def missing_enquiries(contacts: Sequence[Contact], attempts: Sequence[ContactAttempt], actions: Sequence[Action]) -> list[str]:
+def missing_enquiries(contacts: Sequence[Contact], attempts: Sequence[ContactAttempt], actions: Sequence[Action],
+                      visits: Sequence[HomeVisit] = ()) -> list[str]:
     """Which reasonable enquiries are not on record yet (Children Missing Education guidance; authority forms)."""
     missing = []
     if len(contacts) < 2:
         missing.append("a second emergency contact")
     if not any(a.outcome for a in attempts):
         missing.append("an answer from a parent or carer")
-    if not any(a.kind == HOME_VISIT and a.done_at for a in actions):
+    if not visits and not any(a.kind == HOME_VISIT and a.done_at for a in actions):
         missing.append("a home visit")
     return missing
 
@@ -106,6 +115,9 @@ def opaque_summary(dossier: dict[str, Any]) -> str:
         lines.append(f"- {message['name']} to {to}: would lack {'; '.join(message['lacks']) or 'nothing that is asked for'}.")
     if dossier.get("messages"):
         lines.append("- What a message lacks is said in it, and holds nothing back.")
+    if absences := dossier.get("absences"):
+        answered = sum(bool(a["reason"]) for a in absences)
+        lines.append(f"- Sessions of which a parent or carer was asked: {len(absences)}; with a reason recorded: {answered}.")
     if dossier["missing"]:
         lines.append(f"- Not on record yet: {', '.join(dossier['missing'])}.")
     return "\n".join(lines)

@@ -8,12 +8,12 @@ from datetime import datetime, timedelta
 import psutil
 from sqlalchemy import and_, or_, select
 
-from cme.records import cases, outbox, reviews
+from cme.records import brakes, cases, outbox, reviews
 from cme.records.alarms import clear_alarm, open_alarms, raise_alarm
 from cme.records.history import Stamp
 from cme.records.tables import Case, Finding, Outbox, Review
 from cme.rules.cases import CaseState
-from cme.steps import acknowledgement, contact
+from cme.steps import acknowledgement, contact, message_stops
 from cme.steps.completeness import SICKNESS_RULES
 from cme.steps.escalation import escalate
 from cme.steps.notify import notification_key
@@ -53,9 +53,11 @@ def send_mail(office: Office, stamp: Stamp) -> list[outbox.Delivery]:
     """Take back what dead workers held, cancel expired codes, hand over what is due, and alarm for what is old."""
     found = outbox.recover(office.engine, now=stamp.at, dead=dead_workers(office))
     found += outbox.expire(office.engine, now=stamp.at)
+    message_stops.reconcile(office, stamp)
     found += office.deliver(worker=worker_name(), flow_run_id=stamp.flow_run_id, task_run_id=stamp.task_run_id)
     with office.transaction() as session:
-        stuck = outbox.old(session, stamp.at, OLD)
+        held = {row.id for _, row in brakes.unsent(session)} if brakes.standing(session) else set()      # a person holds these back
+        stuck = [row for row in outbox.old(session, stamp.at, OLD) if row.id not in held]
         for row in stuck:
             raise_alarm(session, f"outbox-old:{row.id}", row.subject_of, f"A message of kind {row.kind!r} has waited more than 15 minutes; "
                         "look at the mail server and at `cme outbox`", stamp)

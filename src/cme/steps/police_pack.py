@@ -119,7 +119,7 @@ def _answers(session: Session, case: Case, d: dict[str, Any]) -> dict[str, list[
 def _episodes(session: Session, case: Case) -> list[str]:
     """The pupil's earlier cases: how often, from when to when, and whether the child had been reported missing."""
     rows = session.scalars(select(Case).where(Case.pupil_id == case.pupil_id, Case.id != case.id).order_by(Case.id)).all()
-    what = {"report": "reported missing", "day_one": "absent without a known reason", "threshold": "absent for many days", "sickness": "ill for many days"}
+    what = {"report": "reported missing", "day_one": "absent without a known reason", "threshold": "absent for many days", "sickness": "ill for many days", "unanswered": "absent, and no answer of a parent or carer"}
     on_roll = session.get_one(Pupil, case.pupil_id).first_seen
     none = [f"no earlier case on record since {clock.local(on_roll):%-d %B %Y}"]
     return [f"earlier: {what.get(row.origin, row.origin)}, from {_date(row.opened_at)} to {_date(row.closed_at) if row.closed_at else 'now'} "

@@ -13,6 +13,8 @@ from cme.errors import BadInput, Misconfigured
 from cme.mail.numbers import number_of, textable
 from cme.records.tables import Contact, Professional, Staff
 
+# of a contact: held now, and nothing on record forbids that a machine writes to this person
+MAY_BE_WRITTEN_TO = (Contact.valid_to.is_(None), ~Contact.do_not_contact, ~Contact.court_order, ~Contact.no_responsibility)
 HOME_SCHOOL = ("home_school_absence", "home_school_correction")
 
 
@@ -28,7 +30,7 @@ def check_recipient(session: Session, policies: Policies, people: People, kind: 
         if to not in schools:
             raise Misconfigured("the mailbox is not named under referring_schools in school.yaml: correct it there, or cancel the message")
     elif kind.startswith("parent_"):
-        if not session.scalar(select(Contact.id).where(func.lower(Contact.email) == to, Contact.valid_to.is_(None), ~Contact.do_not_contact).limit(1)):
+        if not session.scalar(select(Contact.id).where(func.lower(Contact.email) == to, *MAY_BE_WRITTEN_TO).limit(1)):
             raise Misconfigured("the address is no longer one of a contact who may be written to: cancel the message, and look at the contacts")
     elif kind.startswith("professional_"):
         if not session.scalar(select(Professional.id).where(func.lower(Professional.email) == to, Professional.valid_to.is_(None)).limit(1)):
@@ -42,8 +44,7 @@ def check_number(session: Session, number: str) -> None:
     """The same of a text: raise Misconfigured, in a sentence without the number (in international form), unless a contact who may be
     contacted is held with it now."""
     held = session.scalars(select(Contact.telephone).where(
-        func.regexp_replace(Contact.telephone, "[^0-9]", "", "g").like(f"%{number[-9:]}"), Contact.valid_to.is_(None),
-        ~Contact.do_not_contact, ~Contact.court_order))
+        func.regexp_replace(Contact.telephone, "[^0-9]", "", "g").like(f"%{number[-9:]}"), *MAY_BE_WRITTEN_TO))
     if not any(textable(telephone) and number_of(telephone) == number for telephone in held):
         raise Misconfigured("the number is no longer one of a contact who may be texted: cancel the text, and look at the contacts")
 

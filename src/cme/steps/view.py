@@ -46,6 +46,12 @@ WORDS = {
     "mail.tried": "test message sent", "mail.received": "mail came in", "mail.seen_to": "mail seen to",
     "mailbox.first_read": "mailbox read for the first time", "case.returned": "notification came back", "case.chased": "authority chased",
     "case.authority_reported": "authority reported back",
+    "absence.noticed": "unexplained absence", "absence.reopened": "unexplained absence again", "absence.told": "attendance officer told",
+    "absence.corrected": "the register says otherwise", "absence.seen": "child seen since", "absence.answered": "reason recorded",
+    "absence.to_dsl": "no answer: with the DSL", "absence.joined": "absence joined to the case", "absence.register_changed": "register changed",
+    "absence.call_asked": "a call asked for", "absence.visit_asked": "a home visit asked for", "absence.visited": "home visit",
+    "absence.hastened": "absence made urgent", "absence.professional_told": "professional told",
+    "messages.stopped": "messages to parents stopped", "messages.released": "messages to parents released",
     "home_school.corrected": "referring school told of a correction",
     "hold.set": "legal hold set", "hold.lifted": "legal hold lifted", "retention.erased": "erased with a person's approval",
     "rights.asked": "request about the child's records", "rights.extended": "request given more time", "rights.decided": "request decided",
@@ -58,7 +64,10 @@ OPAQUE_WHY = {"contact.attempted", "contact.incomplete", "contact.outcome", "cas
               "review.code_issued", "review.answer_refused", "case.urgent", "case.to_second_person", "decision.confirmed",
               "decision.not_confirmed", "review.hastened", "review.dossier_changed", "review.voided",
               "report.made", "report.established", "report.unanswered", "review.reminded", "review.handed_over",
-              "review.codes_ended", "action.called", "case.returned", "case.chased", "case.authority_reported"}
+              "review.codes_ended", "action.called", "case.returned", "case.chased", "case.authority_reported",
+              "absence.noticed", "absence.reopened", "absence.told", "absence.corrected", "absence.seen",
+              "absence.answered", "absence.to_dsl", "absence.joined", "absence.register_changed", "absence.call_asked", "absence.visit_asked",
+              "absence.visited", "absence.hastened", "absence.professional_told"}
 
 
 @dataclass(frozen=True)

@@ -29,7 +29,7 @@ def upgrade() -> None:
     op.create_table(
         "absence_request", _id(), needed("school", text), needed("pupil_id", number), needed("day", sa.Date()), needed("session", text),
         needed("code", text), sa.Column("case_id", number), needed("state", text, server_default="open"), needed("opened_at", TIME),
-        needed("since", TIME), sa.Column("call_asked_at", TIME), sa.Column("visit_asked_at", TIME), sa.Column("ended_at", TIME),
+        needed("since", TIME), sa.Column("told_at", TIME), sa.Column("call_asked_at", TIME), sa.Column("visit_asked_at", TIME), sa.Column("ended_at", TIME),
         sa.Column("ended_by", text), sa.Column("reason", text), sa.Column("new_code", text), sa.Column("recorded_by", text),
         sa.Column("recorded_at", TIME), sa.Column("changed_at", TIME),
         sa.PrimaryKeyConstraint("id", name="pk_absence_request"),
