@@ -198,15 +198,6 @@ def school(held: SchoolFile, statutory: StatutoryFile | None) -> Iterator[str]:
     for place, amount, unit in (("due_at_once", held.feed.due_at_once, "registers"), ("loss", held.feed.loss, "percent")):
         if amount.unit != unit:
             yield f"school.yaml: feed, {place}: the unit must be {unit!r}, not {amount.unit!r}; correct it"
-    rungs = [getattr(held.contact_ladder, name).value for name in ("next_person", "call", "visit", "dsl")]
-    if rungs != sorted(rungs):
-        yield "school.yaml: contact_ladder: next_person, call, visit and dsl must come in this order; correct the minutes"
-    for place, limit, unit in (("share_of_roll", held.message_brakes.share_of_roll, "percent"), ("share_from", held.message_brakes.share_from, "children"),
-                               ("a_minute", held.message_brakes.a_minute, "messages")):
-        if limit.unit != unit:
-            yield f"school.yaml: message_brakes, {place}: the unit must be {unit!r}, not {limit.unit!r}; correct it"
-    if held.message_brakes.quiet_until.value >= held.message_brakes.quiet_from.value:
-        yield "school.yaml: message_brakes: the quiet hours begin in the evening and end in the morning; correct quiet_from or quiet_until"
     for word in held.second_person_for.value:
         if word not in SECOND_PERSON:
             yield f"school.yaml: second_person_for: {word!r} is no decision; use some of {', '.join(SECOND_PERSON)}, or none"

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from pathlib import Path
 
-from cme.config import checks
+from cme.config import checks, contact_checks
 from cme.config.reading import read
 from cme.config.retention import Retention, RetentionFile, retention_faults, retention_of
 from cme.config.authority_shapes import AuthorityFile
@@ -91,6 +91,7 @@ def load(folder: Path | None = None, authority: str | None = None) -> Policies:
     if school:
         faults.extend(checks.calendar(school, bank_holidays(school)))
         faults.extend(checks.school(school, statutory))
+        faults.extend(contact_checks.contact(school))
     if pack:
         faults.extend(checks.authority(pack, key, shown, _forms(folder)))
     if retention:

@@ -21,6 +21,14 @@ def test_all_faults_are_said_at_once(folder) -> None:
 
 
 @pytest.mark.parametrize(("file", "old", "new", "says"), [
+    # the ladder of contact
+    ("school.yaml", "visit: {value: 120, unit: minutes", "visit: {value: 20, unit: minutes",
+     "school.yaml: contact_ladder: next_person, call, visit and dsl must come in this order; correct the minutes"),
+    ("school.yaml", "a_minute: {value: 40, unit: messages", "a_minute: {value: 40, unit: percent",
+     "school.yaml: message_brakes, a_minute: the unit must be 'messages', not 'percent'; correct it"),
+    ("school.yaml", 'quiet_until: {value: "08:00"', 'quiet_until: {value: "20:00"', "the quiet hours begin in the evening and end in the morning"),
+    ("school.yaml", 'codes: {value: ["N", "O"], source: "the product\'s', 'codes: {value: ["N", "QQ"], source: "the product\'s',
+     "school.yaml: contact_ladder, codes: the code 'QQ' is not in attendance_codes.yaml; correct it"),
     # the YAML traps
     ("attendance_codes.yaml", 'code: "N"', "code: NO",
      "attendance_codes.yaml: codes, entry 22, code: the code reads as False, not as text; put it in quotes"),

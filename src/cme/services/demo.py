@@ -107,8 +107,9 @@ class Demo:
         self._finish("watch-registers", f"watch-registers {day} 09:32")
         overdue = [m for m in self.mails() if "register" in m["subject"].lower()]
         self.done(f"Registers pulled; {len(overdue)} mail(s) about a register that is overdue" if overdue else "Registers pulled; none is overdue")
-        parents = len({m["to"] for m in self.mails() if m["subject"] == "Please contact the school today"})
-        self.done(f"Absences nobody can explain: the attendance officer has been told, {parents} parents or carers written to (`cme today` lists them)")
+        written = sum(m["subject"] == "Please contact the school today" for m in self.mails())
+        texted = len(json.loads(fetch(f"{self.phones}/api/texts")))
+        self.done(f"Absences nobody can explain: the attendance officer told, {texted} texts and {written} mails to parents (`cme today` lists them)")
         self.doing("Judging absence")
         self._finish("check-absence", f"check-absence {day}")
         cases = sorted(self.api.runs("contact-parents"))
