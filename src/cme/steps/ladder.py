@@ -133,7 +133,8 @@ def _ask_people(office: Office, stamp: Stamp, result: Climbed) -> None:
     """One mail for all calls and visits that are due, in the transaction that remembers them."""
     with office.transaction() as session:
         due: list[tuple[AbsenceRequest, Rung]] = []
-        for request in _open(office, session, stamp):
+        held = absences.of_pupils(session, office.school, OPEN).where(AbsenceRequest.since <= stamp.at).with_for_update(skip_locked=True)
+        for request in session.scalars(held).all():
             due += [(request, rung) for rung in rungs(office, session, request, stamp.at) if rung.what in (CALL, VISIT)]
         if not due:
             return

@@ -43,9 +43,9 @@ def _release(office: Office, reason: str, stamp: Stamp, kinds: tuple[str, ...], 
         rows = brakes.standing(session, *kinds)
         if not rows:
             raise BadInput(f"{none}; `cme messages` and `cme today` say what stands")
-        brakes.release(session, rows, stamp, reason.strip())
         for row in rows:
-            after(session, row)
+            after(session, row)                  # first: it locks requests, which everybody locks before the history
+        brakes.release(session, rows, stamp, reason.strip())
         return 0 if brakes.standing(session) else len(brakes.unsent(session))
 
 
