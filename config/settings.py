@@ -5,7 +5,6 @@ People's names and addresses stand in a file outside git (``CME_PEOPLE_FILE``; p
 """
 
 import os
-import secrets
 from datetime import datetime
 from functools import cached_property
 from ipaddress import IPv4Address
@@ -22,6 +21,7 @@ from cme.config.people import ROLES, TITLES, People, Person, require_role
 from cme.config.people_file import PeopleFile, load_people
 from cme.config.policies import ConfigFaults
 from cme.config.register_api import api_faults, secret_of
+from cme.config.secret_keys import SecretKeys, made_once
 from cme.config.sign_in import door_faults
 from cme.config.texts import text_faults
 
@@ -42,6 +42,8 @@ class Settings(MailSettings):
     authority: str | None = None
     people_file: Path | None = None
     secret_key: SecretStr | None = None
+    former_secret_keys: SecretStr | None = None
+    secret_keyring: str = ""
     clock: str | None = None
 
     registers_folder: Path | None = None
@@ -110,9 +112,14 @@ class Settings(MailSettings):
         """The people as they stand at this moment; raises ConfigFaults naming every fault where they were never readable."""
         return self.people_source.read()
 
-    def secret(self) -> str:
-        """The key that seals messages and codes: ``CME_SECRET_KEY``, else a private file made once in the data folder."""
-        return self.secret_key.get_secret_value() if self.secret_key else _made_once(self.data_dir / "secret.key", 48)
+    @property
+    def secret_keys(self) -> SecretKeys:
+        """Where the secrets that seal the records stand: ``CME_SECRET_KEY``, ``CME_SECRET_KEYRING``, else a private file made once."""
+        return SecretKeys(self.data_dir / "secret.key", self.secret_key, self.former_secret_keys, self.secret_keyring)
+
+    def secrets(self) -> list[str]:
+        """The secrets that seal the records as they stand at this moment, newest first."""
+        return self.secret_keys.read()
 
     def registers_secret(self) -> str:
         """The password or token of the register source's interface as it stands at this moment: a file may be renewed meanwhile."""
@@ -125,22 +132,7 @@ class Settings(MailSettings):
 
     def password(self) -> str:
         """The password that opens the Prefect UI and the dossiers: ``CME_UI_PASSWORD``, else a private file made once."""
-        return self.ui_password.get_secret_value() if self.ui_password else _made_once(self.ui_password_file, 24)
-
-
-def _made_once(path: Path, size: int) -> str:
-    """What a private file holds; where it is not there, ``size`` random bytes as text, written first."""
-    if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        part = path.with_suffix(f".{secrets.token_hex(4)}")
-        part.touch(mode=0o600)
-        part.write_text(secrets.token_urlsafe(size))
-        try:
-            path.hardlink_to(part)          # whoever is first wins: two processes never hold different keys
-        except FileExistsError:
-            pass
-        part.unlink()
-    return path.read_text().strip()
+        return self.ui_password.get_secret_value() if self.ui_password else made_once(self.ui_password_file, 24)
 
 
 def load_settings(**overrides: object) -> Settings:

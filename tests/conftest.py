@@ -11,8 +11,11 @@ from sqlalchemy.orm import Session
 
 from cme.records import database
 from cme.records.embedded import Cluster
+from cme.records.sealed_columns import keep_keys
+from cme.records.sealing import Sealer
 
 _numbers = count(1)
+SECRET = "a secret for tests only"
 
 
 @pytest.fixture(scope="session")
@@ -41,6 +44,7 @@ def engine(cluster: Cluster, template: str) -> Iterator[Engine]:
     name = f"test_{next(_numbers)}"
     cluster.create_database(name, template)
     opened = database.engine(cluster.url(name))
+    keep_keys(opened, Sealer(SECRET))
     yield opened
     opened.dispose()
     cluster.drop_database(name)

@@ -196,6 +196,7 @@ def main() -> None:
     import cme.cli_messages  # noqa: F401  (messages, draft, password, ill, roll-change and home-schools)
     import cme.cli_reading  # noqa: F401  (show and subject-access)
     import cme.cli_replies  # noqa: F401  (replies and texts)
+    import cme.cli_record  # noqa: F401  (rotate-key)
     import cme.cli_replay  # noqa: F401  (explain and simulate)
     import cme.cli_reports  # noqa: F401  (report compliance)
     import cme.cli_rights  # noqa: F401  (retention, hold, rights, rights-request and subject-access)

@@ -66,7 +66,7 @@ def test_every_role_is_needed(tmp_path: Path, role: str) -> None:
 
 def test_the_sealing_key_is_made_once_private_and_the_same_for_all_who_come_at_once(tmp_path: Path) -> None:
     settings, found = Settings(_env_file=None, data_dir=tmp_path), []  # type: ignore[call-arg]
-    threads = [threading.Thread(target=lambda: found.append(settings.secret())) for _ in range(8)]
+    threads = [threading.Thread(target=lambda: found.append(settings.secrets()[0])) for _ in range(8)]
     for thread in threads:
         thread.start()
     for thread in threads:

@@ -30,10 +30,11 @@ def written(engine: Engine) -> Engine:
 def meddle(engine: Engine, *statements: str) -> list[str]:
     """What ``verify`` finds after the owner of the tables has switched the refusal off and changed rows."""
     with engine.begin() as connection:
-        connection.execute(text("ALTER TABLE case_event DISABLE TRIGGER append_only"))
+        connection.execute(text("ALTER TABLE case_event DISABLE TRIGGER USER"))
         for statement in statements:
             connection.execute(text(statement))
-        connection.execute(text("ALTER TABLE case_event ENABLE ALWAYS TRIGGER append_only"))
+        for trigger in ("append_only", "resealed_only"):
+            connection.execute(text(f"ALTER TABLE case_event ENABLE ALWAYS TRIGGER {trigger}"))
     with sessions(engine)() as session:
         return verify(session)
 

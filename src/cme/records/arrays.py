@@ -7,11 +7,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from sqlalchemy import ARRAY, Integer, LargeBinary, Text, bindparam, cast, column, func, literal, select
+from sqlalchemy import ARRAY, Dialect, Integer, LargeBinary, Text, bindparam, cast, column, func, literal, select
 from sqlalchemy.orm import Session
 from sqlalchemy.sql.elements import ColumnElement
 from sqlalchemy.sql.selectable import TableValuedAlias
 from sqlalchemy.types import TypeEngine
+
+from cme.records.sealed_columns import SealedText, opened
 
 
 def among(of: Any, values: Iterable[Any]) -> ColumnElement[bool]:
@@ -30,8 +32,9 @@ def columns_by(session: Session, by: Any, of: Iterable[str], columns: Mapping[st
     """For each value in ``of`` of the text column ``by`` that has rows (that are as ``only`` says): ``columns`` of these rows as
     lists, equally long and in one order. A column of numbers gives numbers and must hold no null; any other gives texts, empty
     for null."""
+    dialect = session.connection().dialect
     for key, *found in session.execute(select(by, *map(_sent, columns.values())).where(among(by, of), *only).group_by(by)):
-        yield key, {name: _received(data, part) for data, (name, part) in zip(found, columns.items(), strict=True)}
+        yield key, {name: _received(data, part, dialect) for data, (name, part) in zip(found, columns.items(), strict=True)}
 
 
 def _sent(part: Any) -> ColumnElement[bytes]:
@@ -41,8 +44,11 @@ def _sent(part: Any) -> ColumnElement[bytes]:
     return func.string_agg(value, cast(literal(b"" if numbers else b"\0"), LargeBinary))
 
 
-def _received(data: bytes, part: Any) -> list[Any]:
-    return np.frombuffer(data, dtype=">i8").tolist() if isinstance(part.type, Integer) else bytes(data).decode().split("\0")
+def _received(data: bytes, part: Any, dialect: Dialect) -> list[Any]:
+    if isinstance(part.type, Integer):
+        return np.frombuffer(data, dtype=">i8").tolist()
+    texts = bytes(data).decode().split("\0")
+    return [opened(text, part.type.name, dialect) for text in texts] if isinstance(part.type, SealedText) else texts
 
 
 def _array(values: Iterable[Any], kind: TypeEngine[Any]) -> ColumnElement[Any]:

@@ -7,6 +7,10 @@ from sqlalchemy import BigInteger, ForeignKey, Index, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from cme.records.base import Base, key
+from cme.records.sealed_columns import SealedFields, SealedJson, SealedText
+
+
+TYPED = ("reason", "note", "tried", "where", "outcome", "evidence", "appraisal")     # what people typed or judged, in an event's data
 
 
 class Finding(Base):
@@ -76,8 +80,8 @@ class CaseEvent(Base):
     at: Mapped[datetime]
     who: Mapped[str]                                             # a role and person key, or "machine"
     what: Mapped[str]                                            # e.g. "case.opened"
-    why: Mapped[str]
-    data: Mapped[dict[str, Any]]
+    why: Mapped[str] = mapped_column(SealedText("case_event.why"))
+    data: Mapped[dict[str, Any]] = mapped_column(SealedFields("case_event.data", *TYPED))
     flow_run_id: Mapped[str | None]
     task_run_id: Mapped[str | None]
     previous_hash: Mapped[str]
@@ -100,11 +104,11 @@ class MissingReport(Base):
     last_seen_where: Mapped[str]
     last_seen_by: Mapped[str]
     concern: Mapped[bool]                                        # about the child's safety
-    established: Mapped[str | None]                              # what the attendance officer established
+    established: Mapped[str | None] = mapped_column(SealedText("missing_report.established"))                              # what the attendance officer established
     established_by: Mapped[str | None]
     established_at: Mapped[datetime | None]
-    tried: Mapped[str] = mapped_column(server_default="")        # whom the attendance officer tried, and how
-    known: Mapped[list[Any]] = mapped_column(server_default=text("'[]'::jsonb"))  # which reasons of the procedure the officer names
+    tried: Mapped[str] = mapped_column(SealedText("missing_report.tried"), server_default="")        # whom the attendance officer tried, and how
+    known: Mapped[list[Any]] = mapped_column(SealedJson("missing_report.known"), server_default="[]")  # which reasons of the procedure the officer names
 
 
 class Action(Base):
@@ -121,7 +125,7 @@ class Action(Base):
     due_at: Mapped[datetime]
     done_at: Mapped[datetime | None]
     done_by: Mapped[str | None]
-    outcome: Mapped[str | None]
+    outcome: Mapped[str | None] = mapped_column(SealedText("action.outcome"))
     result: Mapped[str | None]                                   # "done", "no entry" (of a visit), "not possible"
     evidence: Mapped[str | None]                                 # where the proof is: a reference, never a document
     task_key: Mapped[str | None] = mapped_column(unique=True)    # of a task that a rule set: once only
@@ -144,6 +148,6 @@ class ContactAttempt(Base):
     attempted_at: Mapped[datetime]
     answer_due_at: Mapped[datetime]
     outcome: Mapped[str | None]
-    note: Mapped[str | None]
+    note: Mapped[str | None] = mapped_column(SealedText("contact_attempt.note"))
     recorded_by: Mapped[str | None]
     recorded_at: Mapped[datetime | None]

@@ -7,6 +7,7 @@ from sqlalchemy import CheckConstraint, Index, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from cme.records.base import Base, key
+from cme.records.sealed_columns import SealedText
 
 
 class Outbox(Base):
@@ -25,7 +26,7 @@ class Outbox(Base):
     dedupe_key: Mapped[str]
     kind: Mapped[str]                                            # "la_notification", "review_call", "parent_contact", ...
     subject_of: Mapped[str]                                      # the case reference, "register", "school"
-    recipient: Mapped[str]
+    recipient: Mapped[str] = mapped_column(SealedText("outbox.recipient", findable=True))
     mail_subject: Mapped[str]
     message_id: Mapped[str]
     sealed: Mapped[bytes | None]

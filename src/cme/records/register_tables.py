@@ -7,6 +7,7 @@ from sqlalchemy import Index, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from cme.records.base import Base, key
+from cme.records.sealed_columns import SealedText
 
 
 class Pull(Base):
@@ -132,7 +133,7 @@ class Quarantine(Base):
     place: Mapped[str]                                           # file or query
     line: Mapped[int | None]
     reason: Mapped[str]
-    raw: Mapped[str]
+    raw: Mapped[str] = mapped_column(SealedText("quarantine.raw"))
     row_hash: Mapped[str]
     first_seen: Mapped[datetime]
     last_seen: Mapped[datetime]

@@ -7,6 +7,7 @@ from sqlalchemy import ForeignKey, Index, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from cme.records.base import Base, key
+from cme.records.sealed_columns import SealedJson, SealedText
 
 
 class Review(Base):
@@ -34,7 +35,7 @@ class Review(Base):
     escalations: Mapped[int] = mapped_column(server_default="0")
     escalated_at: Mapped[datetime | None]
     reminded_at: Mapped[datetime | None]                         # before its due time, once
-    dossier: Mapped[dict[str, Any]]
+    dossier: Mapped[dict[str, Any]] = mapped_column(SealedJson("review.dossier"))
     dossier_hash: Mapped[str]
     flow_run_id: Mapped[str | None]
     rung_at: Mapped[datetime | None]
@@ -49,7 +50,7 @@ class DossierShown(Base):
     id: Mapped[int] = key()
     review_id: Mapped[int] = mapped_column(ForeignKey("review.id"))
     number: Mapped[int]                                          # 1, 2, ... within the review
-    dossier: Mapped[dict[str, Any]]
+    dossier: Mapped[dict[str, Any]] = mapped_column(SealedJson("dossier_shown.dossier"))
     dossier_hash: Mapped[str]
     frozen_at: Mapped[datetime]
 
@@ -107,7 +108,7 @@ class Answer(Base):
     person: Mapped[str | None]                                   # whom the code named; None: no valid code
     accepted: Mapped[bool]
     refusal: Mapped[str] = mapped_column(server_default="")
-    content: Mapped[dict[str, Any]] = mapped_column(server_default=text("'{}'::jsonb"))   # as given, without the code
+    content: Mapped[dict[str, Any]] = mapped_column(SealedJson("answer.content"), server_default="{}")   # as given, without the code
     shown_hash: Mapped[str] = mapped_column(server_default="")   # the dossier that was shown when it came
     signed_in_as: Mapped[str] = mapped_column(server_default="") # whom the school's sign-in named, if a proxy passes it on
 
@@ -125,12 +126,12 @@ class Decision(Base):
     case_id: Mapped[int]
     outcome: Mapped[str]
     actions: Mapped[list[Any]]
-    reason: Mapped[str]
+    reason: Mapped[str] = mapped_column(SealedText("decision.reason"))
     decided_by: Mapped[str]
     decided_by_name: Mapped[str] = mapped_column(server_default="")  # the role's holder at that moment
     decided_at: Mapped[datetime]
     shown_hash: Mapped[str]
-    appraisal: Mapped[dict[str, Any]] = mapped_column(server_default=text("'{}'::jsonb"))  # {reason of the procedure: yes/no/unknown}
+    appraisal: Mapped[dict[str, Any]] = mapped_column(SealedJson("decision.appraisal"), server_default="{}")  # {reason of the procedure: yes/no/unknown}
     agencies: Mapped[str] = mapped_column(server_default="")     # "yes", "no", "unknown": is the child known to other agencies
     needs_confirmation: Mapped[bool] = mapped_column(server_default=text("false"))
 
@@ -145,7 +146,7 @@ class Confirmation(Base):
     review_id: Mapped[int] = mapped_column(ForeignKey("review.id"))
     case_id: Mapped[int]
     confirmed: Mapped[bool]
-    reason: Mapped[str]
+    reason: Mapped[str] = mapped_column(SealedText("confirmation.reason"))
     decided_by: Mapped[str]
     decided_by_name: Mapped[str] = mapped_column(server_default="")
     decided_at: Mapped[datetime]

@@ -6,6 +6,7 @@ from sqlalchemy import ForeignKey, Index, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from cme.records.base import Base, key
+from cme.records.sealed_columns import SealedText
 
 
 class Pupil(Base):
@@ -23,8 +24,8 @@ class Pupil(Base):
     upn: Mapped[str] = mapped_column(server_default="")
     year_group: Mapped[str] = mapped_column(server_default="")
     group_key: Mapped[str] = mapped_column(server_default="")
-    address: Mapped[str] = mapped_column(server_default="")
-    postcode: Mapped[str] = mapped_column(server_default="")
+    address: Mapped[str] = mapped_column(SealedText("pupil.address"), server_default="")
+    postcode: Mapped[str] = mapped_column(SealedText("pupil.postcode"), server_default="")
     admitted: Mapped[date | None]
     left: Mapped[date | None]
     registration: Mapped[str] = mapped_column(server_default="sole")
@@ -44,8 +45,8 @@ class Contact(Base):
     priority: Mapped[int]
     name: Mapped[str]
     relationship: Mapped[str] = mapped_column(server_default="")
-    email: Mapped[str] = mapped_column(server_default="")
-    telephone: Mapped[str] = mapped_column(server_default="")
+    email: Mapped[str] = mapped_column(SealedText("contact.email", findable=True), server_default="")
+    telephone: Mapped[str] = mapped_column(SealedText("contact.telephone", findable=True), server_default="")
     language: Mapped[str] = mapped_column(server_default="en")
     do_not_contact: Mapped[bool] = mapped_column(server_default=text("false"))
     court_order: Mapped[bool] = mapped_column(server_default=text("false"))

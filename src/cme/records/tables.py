@@ -10,6 +10,7 @@ from cme.records.base import Base
 from cme.records.case_tables import Action, Case, CaseEvent, CaseNumber, ContactAttempt, Finding, MissingReport
 from cme.records.contact_tables import AbsenceRequest, HomeVisit, MessageStop, ParentMessage, Professional, ProfessionalNotice
 from cme.records.message_tables import Alarm, HomeSchoolNotice, MailboxRead, MailReceived, MessagePassword, Outbox, RollChange
+from cme.records.prefect_tables import PrefectRecord, PrefectRun
 from cme.records.register_tables import ExpectedRegister, Pull, Quarantine, RegisterVerdict, RegisterVersion, Roster, SourceCursor
 from cme.records.review_tables import Answer, Confirmation, Decision, DossierShown, ResumeRequest, Review, ReviewCode, ReviewLink
 from cme.records.rights_tables import Erasure, EventsTold, LegalHold, RightsRequest
@@ -19,6 +20,7 @@ from cme.records.text_tables import ReceivedMessage, TextReading, TextReceipt
 
 __all__ = ["AbsenceRequest", "Action", "Alarm", "Answer", "Base", "Case", "CaseEvent", "CaseNumber", "Confirmation", "Contact", "ContactAttempt",
            "Decision", "DossierShown", "Erasure", "EventsTold", "ExpectedRegister", "Finding", "Flag", "HomeSchoolNotice", "HomeVisit", "LegalHold",
-           "MessagePassword", "MessageStop", "MissingReport", "Outbox", "ParentMessage", "Professional", "ProfessionalNotice", "Pull", "Pupil",
+           "MessagePassword", "MessageStop", "MissingReport", "Outbox", "ParentMessage", "PrefectRecord", "PrefectRun", "Professional",
+           "ProfessionalNotice", "Pull", "Pupil",
            "Quarantine", "ReceivedMessage", "RegisterVerdict", "RegisterVersion", "ResumeRequest", "Review", "ReviewCode", "ReviewLink",
            "RightsRequest", "RoleHolder", "RollChange", "Roster", "ScreenState", "SourceCursor", "Staff", "TextReading", "TextReceipt"]

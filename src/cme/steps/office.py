@@ -22,6 +22,7 @@ from cme.mail.tokens import Token
 from cme.records import outbox
 from cme.records.database import open_records
 from cme.records.history import MACHINE, Stamp
+from cme.records.sealed_columns import keep_keys
 from cme.records.sealing import Sealer
 from cme.steps.mail_routes import mailer_of, token_of
 from cme.steps.recipients import permission
@@ -42,6 +43,9 @@ class Office(Texting):
     _stack: ExitStack = field(default_factory=ExitStack, repr=False)
     _tokens: dict[str, Token | None] = field(default_factory=dict, repr=False)
 
+    def __post_init__(self) -> None:
+        keep_keys(self.engine, self.sealer)
+
     @property
     def school(self) -> str:
         """The school's key in the records: its LAESTAB."""
@@ -56,6 +60,11 @@ class Office(Texting):
         """One transaction: committed as a whole, or nothing of it."""
         with Session(self.engine, expire_on_commit=False) as session, session.begin():
             yield session
+
+    @contextmanager
+    def owners_engine(self) -> Iterator[Engine]:
+        """An engine of the owner of the tables, for what the product's own role may not do; closed at the end of the block."""
+        yield self.engine
 
     def stamp(self, who: str = MACHINE, *, flow_run_id: str | None = None, task_run_id: str | None = None) -> Stamp:
         """Who and now, as a pair."""
@@ -206,7 +215,7 @@ def open_office(settings: Settings | None = None, *, complete: bool = False) -> 
     stack = ExitStack()
     try:
         engine = stack.enter_context(open_records(settings.database_url, settings.data_dir)).engine
-        return Office(engine, settings, policies, Sealer(settings.secret()), stack)
+        return Office(engine, settings, policies, Sealer(*settings.secrets(), again=settings.secrets), stack)
     except BaseException:
         stack.close()
         raise

@@ -57,6 +57,7 @@ WORDS = {
     "rights.asked": "request about the child's records", "rights.extended": "request given more time", "rights.decided": "request decided",
     "subject_access.made": "subject-access export made", "record.read": "record read",
     "bundle.made": "bundle made", "concern.exported": "concern exported",
+    "key.rotation_begun": "change of key begun", "key.rotation_ended": "all sealed by the new key", "key.forgotten": "former keys forgotten",
 }
 # of these the sentence may cross into Prefect: it is made of fixed words, dates and counts, never typed by a person
 OPAQUE_WHY = {"contact.attempted", "contact.incomplete", "contact.outcome", "case.to_dsl", "case.approved", "case.followed_up", "case.closed",
