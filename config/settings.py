@@ -44,6 +44,8 @@ class Settings(MailSettings):
     secret_key: SecretStr | None = None
     former_secret_keys: SecretStr | None = None
     secret_keyring: str = ""
+    anchor_file: Path | None = None
+    anchor_days: int = Field(default=3, ge=1)
     clock: str | None = None
 
     registers_folder: Path | None = None
@@ -120,6 +122,11 @@ class Settings(MailSettings):
     def secrets(self) -> list[str]:
         """The secrets that seal the records as they stand at this moment, newest first."""
         return self.secret_keys.read()
+
+    @property
+    def anchors(self) -> Path:
+        """The file of anchors: append-only, outside the folder of the database."""
+        return self.anchor_file or self.data_dir / "anchors.jsonl"
 
     def registers_secret(self) -> str:
         """The password or token of the register source's interface as it stands at this moment: a file may be renewed meanwhile."""

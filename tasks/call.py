@@ -3,7 +3,7 @@
 from prefect import get_run_logger
 from prefect.deployments import run_deployment
 
-from cme.steps import alarms
+from cme.steps import alarms, runs
 from cme.tasks.fate import office, step
 
 AT_MOST = 20                # in one sweep; the others follow in the next
@@ -14,9 +14,10 @@ def show_calls() -> int:
     """Start a run that fails for every call of operations that none shows yet; returns how many. Doing it twice starts no second one."""
     calls = alarms.calls_to_show(office())[:AT_MOST]
     for call in calls:
-        run_deployment("needs-a-person/needs-a-person", parameters={"case": call.reference, "sentence": call.sentence}, timeout=0,
+        run = run_deployment("needs-a-person/needs-a-person", parameters={"case": call.reference, "sentence": call.sentence}, timeout=0,
                        as_subflow=False, tags=[call.reference], idempotency_key=f"needs-a-person:{call.key}")
         alarms.shown(office(), call)
+        runs.note_run(office(), str(run.id))
     if calls:
         get_run_logger().warning("operations were called: %s", ", ".join(call.reference for call in calls))
     return len(calls)

@@ -4,7 +4,7 @@ from prefect import get_run_logger
 from prefect.artifacts import create_markdown_artifact, create_table_artifact
 
 from cme import clock
-from cme.steps import alarms, feed, oversee, staff, unaccounted, view
+from cme.steps import alarms, anchor, feed, oversee, staff, unaccounted, view
 from cme.tasks.fate import office, stamp, step
 
 
@@ -37,6 +37,13 @@ def watch_feed() -> list[str]:
     if standing:
         get_run_logger().warning("the source of registers: %s", ", ".join(standing))
     return standing
+
+
+@step("anchor the record")
+def anchor_record() -> int | None:
+    """Once a day: note the head of the history outside the database; returns the event's number."""
+    made = anchor.make_when_due(office(), stamp())
+    return made.event if made else None
 
 
 @step("find cases without contact")

@@ -150,17 +150,21 @@ def cases(*, all_cases: Annotated[bool, Parameter(name="--all", negative="", hel
 
 
 @app.command
-def history(case: str, *, by: By = "") -> None:
+def history(case: str, *, utc: Annotated[bool, Parameter(negative="", help="The time in UTC as well.")] = False,
+            runs: Annotated[bool, Parameter(negative="", help="What Prefect recorded of the case's runs, from our own copy.")] = False,
+            by: By = "") -> None:
     """Print everything that happened in a case: who did it, when, why, and the flow run that did it. The reading is recorded."""
+    from cme.services.pages import print_history, print_runs
     from cme.steps import reads, view
+    from cme.steps.runs import lines
 
     with _office() as office:
-        lines = view.history(office, case)
+        if runs:                     # opaque: nobody reads anything about a child
+            print_runs(out, case, lines(office, case))
+            return
+        found = view.history(office, case)
         reads.read(office, case, "cme history", by)
-    table = Table("when", "who", "what", "why", "flow run", title=f"History of {case.upper()} (Europe/London)")
-    for line in lines:
-        table.add_row(line.when, line.who, line.what, line.why, line.flow_run[:8])
-    out.print(table)
+        print_history(out, case, found, utc=utc)
 
 
 @app.command
@@ -173,19 +177,6 @@ def inbox(number: int | None = None) -> None:
     print_inbox(out, number)
 
 
-@app.command
-def verify() -> None:
-    """Check the whole history: any changed, missing or inserted row is named with its place."""
-    from cme.errors import Permanent
-    from cme.records.history import verify as check
-
-    with _office() as office, office.transaction() as session:
-        faults = check(session)
-    if faults:
-        raise Permanent("the history is not whole: " + "; ".join(faults))
-    out.print("[green]The history is whole.[/]")
-
-
 def main() -> None:
     """The entry point: errors are one sentence and a non-zero exit status."""
     import cme.cli_bundle  # noqa: F401  (bundle and export concern)
@@ -195,8 +186,8 @@ def main() -> None:
     import cme.cli_mail  # noqa: F401  (outbox, mail, check-mail, acknowledge and reported)
     import cme.cli_messages  # noqa: F401  (messages, draft, password, ill, roll-change and home-schools)
     import cme.cli_reading  # noqa: F401  (show and subject-access)
+    import cme.cli_record  # noqa: F401  (verify, anchor and rotate-key)
     import cme.cli_replies  # noqa: F401  (replies and texts)
-    import cme.cli_record  # noqa: F401  (rotate-key)
     import cme.cli_replay  # noqa: F401  (explain and simulate)
     import cme.cli_reports  # noqa: F401  (report compliance)
     import cme.cli_rights  # noqa: F401  (retention, hold, rights, rights-request and subject-access)

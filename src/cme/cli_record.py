@@ -1,4 +1,4 @@
-"""``cme rotate-key``: what keeps the record itself in order. cli.py imports this module."""
+"""``cme verify``, ``anchor`` and ``rotate-key``: what keeps the record itself in order. cli.py imports this module."""
 
 from typing import Annotated
 
@@ -7,6 +7,36 @@ from cyclopts import Parameter
 from cme.cli import _office, app, out
 
 Role = Annotated[str, Parameter(help="Your role: operations, ...")]
+
+
+@app.command
+def verify(*, anchor: Annotated[str, Parameter(help="A file of anchors, or one as it stands in the head's mail: N:HASH.")] = "") -> None:
+    """Check the whole record: whatever was changed, removed, put in, moved, cut off or written anew is named with its place.
+
+    It is compared with the anchors of CME_ANCHOR_FILE; with --anchor also with others, from another place.
+    """
+    from cme.errors import Permanent
+    from cme.steps.anchor import check
+
+    with _office() as office:
+        faults, held = check(office, anchor)
+    if faults:
+        raise Permanent("the record is not whole:\n  - " + "\n  - ".join(faults))
+    out.print("[green]The history is whole.[/] " + (f"It fits {len(held)} anchor(s), the last of event {max(a.event for a in held)}." if held else
+              "[yellow]There is no anchor to compare it with[/]: its end could have been cut off unseen. `cme anchor` makes one."))
+
+
+@app.command
+def anchor(*, by: Role = "operations") -> None:
+    """Note the head of the history outside the database now: in CME_ANCHOR_FILE, and by a mail to the head. Otherwise once a day."""
+    from cme.config.settings import require_role
+    from cme.steps.anchor import make
+
+    with _office() as office:
+        require_role(by, office.settings.people)
+        made = make(office, office.stamp(by))
+        out.print(f"{made}\nIt stands in {office.settings.anchors}, and is on its way to the head. Keep it where who runs the database cannot change it.",
+                  markup=False)
 
 
 @app.command

@@ -18,6 +18,7 @@ import psutil
 import pytest
 import yaml
 from aiosmtpd.controller import Controller
+from sqlalchemy import select
 
 from cme.config.policies import load
 from cme.services import ports
@@ -108,6 +109,12 @@ class RunningHouse:
             each.send_signal(signal.SIGKILL)
         # as the house does all the time: a killed process with threads may take a moment to be gone
         wait_for(lambda: "the flows' runner" in self.house.mend(), 30, "the house to start the runner again")
+
+    def surnames(self) -> list[str]:
+        from cme.records.tables import Pupil
+
+        with self.office.transaction() as session:
+            return [name for name in session.scalars(select(Pupil.surname).distinct()) if name]
 
     def state(self, reference: str) -> str:
         from cme.records import cases

@@ -1,15 +1,19 @@
 """The gate and the outbox on a real Prefect server: forced, killed and deleted runs. In this order; each test starts where the last ended."""
 
+import re
+
 import pytest
 from tests.flows.conftest import RunningHouse
 
 from cme.errors import Permanent
+from cme.records.database import engine
 from cme.records.outbox import confirm_sent
-from cme.records.tables import Case, CaseEvent, Decision, MissingReport, Outbox, Pupil, Quarantine
+from cme.records.tables import Case, CaseEvent, Decision, MissingReport, Outbox, PrefectRecord, PrefectRun, Pupil, Quarantine
+from cme.records.verifying import verify
 from cme.services.demo import PEOPLE
 from cme.services.prefect_api import wait_for
-from cme.steps import contact, decisions, missing_report, report_form
-from sqlalchemy import select
+from cme.steps import contact, decisions, missing_report, report_form, runs
+from sqlalchemy import select, text
 
 CONTACT, REVIEW = "contact-parents", "review-case"
 
@@ -158,14 +162,77 @@ def test_a_report_started_past_the_form_or_put_off_does_not_vanish(house: Runnin
 
 
 def test_the_history_of_the_whole_day_is_unbroken(house: RunningHouse, two_cases: list[str]) -> None:
-    from cme.records.history import verify
-
     with house.office.transaction() as session:
         assert verify(session) == []
 
 
 def test_the_timetable_itself_starts_the_sweep_every_minute(house: RunningHouse, two_cases: list[str]) -> None:
     wait_for(lambda: house.api.scheduled_and_done("oversee"), 180, "a sweep that the timetable has started")
+
+
+def of_case(house: RunningHouse, reference: str) -> list[str]:
+    """The flow runs that the history names in a case."""
+    with house.office.transaction() as session:
+        return list(session.scalars(select(CaseEvent.flow_run_id).where(CaseEvent.subject == reference, CaseEvent.flow_run_id.is_not(None))
+                                    .distinct()))
+
+
+def test_every_event_of_a_case_that_a_flow_has_written_names_its_flow_run_and_its_task_run(house: RunningHouse, two_cases: list[str]) -> None:
+    with house.office.transaction() as session:
+        rows = session.execute(select(CaseEvent.what, CaseEvent.flow_run_id, CaseEvent.task_run_id).where(
+            CaseEvent.subject.in_(two_cases), CaseEvent.what != "mail.confirmed")).all()
+    # Resume is noted at the door, before Prefect hears of it
+    without = {row.what for row in rows if not (row.flow_run_id and row.task_run_id)} - {"resume.requested", "alarm.cleared"}
+    assert len(rows) > 30 and not without
+
+
+def test_what_prefect_recorded_of_a_case_is_whole_in_our_copy_before_it_forgets(house: RunningHouse, two_cases: list[str]) -> None:
+    reference = two_cases[0]
+    ours = set(of_case(house, reference))
+
+    def copied() -> bool:
+        house.sweep()
+        with house.office.transaction() as session:
+            done = session.scalars(select(PrefectRun.flow_run_id).where(PrefectRun.ended)).all()
+        return ours <= set(done)
+
+    wait_for(copied, 240, "all runs of the case to be copied")
+    with house.office.transaction() as session:
+        lost = session.scalars(select(PrefectRecord.flow_run_id).where(PrefectRecord.key.like("%:lost"))).all()
+        rows = session.scalars(select(PrefectRecord).where(PrefectRecord.flow_run_id.in_(ours))).all()
+    for run in ours - set(lost):                         # the one that a test above has deleted went before it could be copied
+        assert {r.key for r in rows if r.flow_run_id == run and r.kind == "state"} >= set(house.api.state_ids(run))
+        assert sorted(r.content["said"] for r in rows if r.flow_run_id == run and r.kind == "log") == sorted(house.api.log(run).splitlines())
+        assert {r.content["name"] for r in rows if r.flow_run_id == run and r.kind == "task run"} == set(house.api.task_names(run))
+    surnames = set(house.surnames())
+    assert len(rows) > 50 and not [r for r in rows if any(name in str(r.content) for name in surnames)]
+
+
+def test_it_is_still_whole_when_prefect_has_deleted_its_runs_and_lost_its_tables(house: RunningHouse, two_cases: list[str]) -> None:
+    reference = two_cases[0]
+    before = runs.lines(house.office, reference)
+    house.api.delete_all(of_case(house, reference)[:5])
+    house.sweep()
+    assert runs.lines(house.office, reference) == before
+    with engine(house.house.records.cluster.url("prefect")).begin() as connection:       # type: ignore[union-attr]
+        connection.execute(text("TRUNCATE flow_run, log CASCADE"))
+    house.sweep()
+    after = runs.lines(house.office, reference)
+    assert [line for line in after if line in before] == before and any(line.kind == "log" for line in after)
+    with house.office.transaction() as session:
+        assert verify(session) == []
+
+
+def test_no_secret_of_the_settings_stands_in_any_log(house: RunningHouse, two_cases: list[str]) -> None:
+    settings = house.office.settings
+    secrets = {*settings.secrets(), settings.password(), house.house.records.cluster.server.password(),    # type: ignore[union-attr]
+               *(found[1] for _, wire in house.post.mails if (found := re.search(r"One-time code:\s+(\d{6})", wire.decode(errors="replace"))))}
+    logs = [*(house.house.data_dir / "logs").iterdir(), house.house.records.cluster.server.log]            # type: ignore[union-attr]
+    written = "".join(file.read_text(errors="replace") for file in logs)
+    assert len(written) > 1000 and len(secrets) > 5 and not [secret for secret in secrets if re.search(rf"(?<!\w){re.escape(secret)}(?!\w)", written)]
+    with house.office.transaction() as session:
+        copies = str(session.scalars(select(PrefectRecord.content)).all())
+    assert not [secret for secret in secrets if len(secret) > 6 and secret in copies]
 
 
 def test_prefects_server_has_met_no_fault_of_its_own(house: RunningHouse, two_cases: list[str]) -> None:

@@ -39,6 +39,7 @@ FILLED: dict[str, dict[str, Any]] = {
                       "command": 'cme reports 3 --by YOUR-ROLE --reason "..."'},
     "alarms": {"number": 2, "lines": ["The people file cannot be read (school)"], "school": "Larkspur Bridge School"},
     "alarm": {"reference": "CME-2026-0012", "sentence": "A question is past its due time.", "school": "Larkspur Bridge School"},
+    "anchor": {"day": "23 November 2026", "event": "1204", "hash": "9f86d081" * 8, "at": "Monday 23 November 2026, 09:30", "school": "Larkspur"},
     "la_cover": {"subject": "CME referral", "one": "referral", "reference": "CME-2026-0012", "answer_by": "Wednesday", "telephone": "0121 496 0123",
                  "referrer": "J. Example", "school": "Larkspur Bridge School"},
     "reply_received": {"reference": "CME-2026-0012", "number": 3, "channel": "text message", "sender": "held as a contact", **REVIEW,

@@ -33,7 +33,7 @@ def meddle(engine: Engine, *statements: str) -> list[str]:
         connection.execute(text("ALTER TABLE case_event DISABLE TRIGGER USER"))
         for statement in statements:
             connection.execute(text(statement))
-        for trigger in ("append_only", "resealed_only"):
+        for trigger in ("append_only", "never_updated", "only_resealed"):
             connection.execute(text(f"ALTER TABLE case_event ENABLE ALWAYS TRIGGER {trigger}"))
     with sessions(engine)() as session:
         return verify(session)
@@ -96,12 +96,12 @@ def test_a_single_changed_value_is_found(written: Engine, column: str, value: st
 
 def test_a_removed_event_is_found(written: Engine):
     assert meddle(written, "DELETE FROM case_event WHERE id = 3") == [
-        "event 3 is missing: the next one found is 4", "event 4 does not follow the event before it"]
+        "event 3 is missing: the next one found is 4", f"event 4 (step.3 of {CASE}) does not follow the event before it"]
 
 
 def test_a_removed_event_is_found_when_the_others_were_numbered_anew(written: Engine):
     faults = meddle(written, "DELETE FROM case_event WHERE id = 3", "UPDATE case_event SET id = id - 1 WHERE id > 3")
-    assert "event 3 does not follow the event before it" in faults
+    assert f"event 3 (step.3 of {CASE}) does not follow the event before it" in faults
 
 
 def test_an_inserted_event_is_found(written: Engine):
@@ -109,7 +109,8 @@ def test_an_inserted_event_is_found(written: Engine):
                     "UPDATE case_event SET id = id - 99 WHERE id > 100",
                     "INSERT INTO case_event SELECT 4, subject, at, who, 'step.forged', why, data, flow_run_id, task_run_id, "
                     "previous_hash, hash FROM case_event WHERE id = 3")
-    assert "event 4 does not follow the event before it" in faults and "event 4 was changed after it was written" in faults
+    assert {"event 4 (step.forged of school) does not follow the event before it",
+            "event 4 (step.forged of school) was changed after it was written"} <= set(faults)
 
 
 def test_events_that_changed_places_are_found(written: Engine):
@@ -123,7 +124,7 @@ def test_an_event_appended_past_the_chain_is_found(written: Engine):
         row = dict(connection.execute(select(CaseEvent.__table__).where(CaseEvent.id == 6)).one()._mapping)
         connection.execute(insert(CaseEvent).values(row | {"id": 7}))
     with sessions(written)() as session:
-        assert "event 7 does not follow the event before it" in verify(session)
+        assert f"event 7 (step.5 of {CASE}) does not follow the event before it" in verify(session)
 
 
 def test_writers_at_the_same_time_keep_one_unbroken_chain(engine: Engine):

@@ -11,7 +11,7 @@ from cme.config.policies import load
 from cme.records import registers
 from cme.records.history import Stamp, events, verify
 from cme.records.registers import PullResult, current_marks, read_one
-from cme.records.tables import ExpectedRegister, Pull, Quarantine, RegisterVersion, Roster, Staff
+from cme.records.tables import Contact, ExpectedRegister, Pull, Quarantine, RegisterVersion, Roster, Staff
 from cme.records.tables import Pupil as PupilRow
 from cme.rules.marks import AttendanceCode, Category, CodeTable, LocalCode, SessionMark
 from cme.sources import source as s
@@ -285,7 +285,7 @@ def test_what_a_source_does_not_give_stays_as_it_was(session: Session) -> None:
 def test_a_changed_contact_ends_the_old_row_and_an_unchanged_one_keeps_its_number(session: Session) -> None:
     def rows() -> list[tuple[object, ...]]:
         return [tuple(row)
-                for row in session.execute(text("SELECT id, name, email, valid_from, valid_to FROM contact ORDER BY id"))]
+                for row in session.execute(select(Contact.id, Contact.name, Contact.email, Contact.valid_from, Contact.valid_to).order_by(Contact.id))]
 
     one, two = s.Contact("P Vex", priority=1, email="old@home.example"), s.Contact("Q Vex", priority=2)
     store(session, pupils=(s.Pupil("1", contacts=(one, two)),))

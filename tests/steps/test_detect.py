@@ -1,11 +1,13 @@
 """Findings and cases: opened once, kept up to date, never closed by a machine."""
 
 from datetime import date, timedelta
+from types import SimpleNamespace
 
 from sqlalchemy import func, select
 from tests.steps.school import MONDAY, School, a_pupil
 
 from cme.records import cases
+from cme.records.findings import registers_behind
 from cme.records.history import events
 from cme.records.tables import Case, CaseEvent, Finding
 from cme.rules.cases import CaseState
@@ -94,3 +96,18 @@ def test_references_are_numbered_without_gaps(school: School) -> None:
     for n in range(3):
         school.write(a_pupil(mis_id=f"P{n}", group=f"G{n}"), absent(school, 10))
     assert detect(school, MONDAY, school.stamp()).opened == ["CME-2026-0001", "CME-2026-0002", "CME-2026-0003"]
+
+
+def test_a_finding_names_the_registers_behind_it_by_one_hash_that_can_be_made_again(school: School, ten_days_gone: str) -> None:
+    with school.transaction() as session:
+        event = session.scalars(select(CaseEvent).where(CaseEvent.subject == ten_days_gone, CaseEvent.what == "finding.made")).first()
+        assert event is not None
+        row = session.get_one(Finding, event.data["finding"])
+        marks = tuple(SimpleNamespace(day=date.fromisoformat(day)) for day, _, _ in row.marks)
+        again = registers_behind(session, school.school, row.pupil_id, SimpleNamespace(marks=marks), event.data["newest_version"])  # type: ignore[arg-type]
+    assert event.data["registers"] == 20 and again == {key: event.data[key] for key in ("registers", "newest_version", "source_hash")}
+    school.write(a_pupil(), {MONDAY: ("/", "N")})
+    with school.transaction() as session:
+        now = registers_behind(session, school.school, row.pupil_id, SimpleNamespace(marks=marks))  # type: ignore[arg-type]
+        then = registers_behind(session, school.school, row.pupil_id, SimpleNamespace(marks=marks), event.data["newest_version"])  # type: ignore[arg-type]
+    assert now["source_hash"] != again["source_hash"] and then == again

@@ -5,6 +5,7 @@ from datetime import date, datetime
 from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
+from cme.records.sealed_columns import SealedText
 from cme.records.base import Base, key
 
 
@@ -33,7 +34,7 @@ class AbsenceRequest(Base):
     visit_asked_at: Mapped[datetime | None]                      # a home visit was asked for
     ended_at: Mapped[datetime | None]
     ended_by: Mapped[str | None]
-    reason: Mapped[str | None]                                   # as the attendance officer wrote it down
+    reason: Mapped[str | None] = mapped_column(SealedText("absence_request.reason"))                                   # as the attendance officer wrote it down
     new_code: Mapped[str | None]                                 # the code a person says the register must hold
     recorded_by: Mapped[str | None]
     recorded_at: Mapped[datetime | None]
@@ -90,10 +91,10 @@ class HomeVisit(Base):
     case_id: Mapped[int | None]
     visited_on: Mapped[date]
     half: Mapped[str]                                            # "AM", "PM"
-    address: Mapped[str]
-    spoken_to: Mapped[str] = mapped_column(server_default="")    # name and relationship; empty: nobody
+    address: Mapped[str] = mapped_column(SealedText("home_visit.address"))
+    spoken_to: Mapped[str] = mapped_column(SealedText("home_visit.spoken_to"), server_default="")    # name and relationship; empty: nobody
     result: Mapped[str]                                          # "child seen", "spoken to somebody", "no entry"
-    outcome: Mapped[str]
+    outcome: Mapped[str] = mapped_column(SealedText("home_visit.outcome"))
     recorded_by: Mapped[str]
     recorded_at: Mapped[datetime]
 
@@ -107,8 +108,8 @@ class Professional(Base):
     pupil_id: Mapped[int] = mapped_column(ForeignKey("pupil.id"))
     role: Mapped[str]
     name: Mapped[str] = mapped_column(server_default="")
-    email: Mapped[str] = mapped_column(server_default="")
-    telephone: Mapped[str] = mapped_column(server_default="")
+    email: Mapped[str] = mapped_column(SealedText("professional.email", findable=True), server_default="")
+    telephone: Mapped[str] = mapped_column(SealedText("professional.telephone", findable=True), server_default="")
     valid_from: Mapped[datetime]
     valid_to: Mapped[datetime | None]
 

@@ -1,11 +1,13 @@
 """Contacts, flags and professionals of pupils, with validity: a change ends the old row and opens a new one."""
 
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import insert, select, update
 from sqlalchemy.orm import Session
+from sqlalchemy.sql.elements import ColumnElement
 
 from cme.records.arrays import among
 from cme.records.history import Stamp
@@ -37,6 +39,22 @@ def keep_professionals(session: Session, pupils: Mapping[int, source.Pupil], sta
     wanted = {number: [(each.role, each.name, each.email, each.telephone) for each in pupil.professionals]
               for number, pupil in pupils.items() if pupil.given is None or "professionals" in pupil.given}
     return _keep(session, Professional, _PROFESSIONAL, wanted, stamp)
+
+
+def held_with(session: Session, email: str, *only: ColumnElement[bool]) -> list[Contact]:
+    """Who is held now with that address, in capitals or not. The column is sealed: the addresses are compared here, not in the database."""
+    valid = select(Contact.id, Contact.email).where(Contact.valid_to.is_(None), Contact.email != "", *only)
+    return _in_order(session, [row.id for row in session.execute(valid) if row.email.lower() == email.lower()]) if email else []
+
+
+def held_with_digits(session: Session, ending: str, *only: ColumnElement[bool]) -> list[Contact]:
+    """Who is held now with a telephone number whose digits end so, however it is written."""
+    valid = select(Contact.id, Contact.telephone).where(Contact.valid_to.is_(None), Contact.telephone != "", *only)
+    return _in_order(session, [row.id for row in session.execute(valid) if re.sub(r"[^0-9]", "", row.telephone).endswith(ending)])
+
+
+def _in_order(session: Session, numbers: list[int]) -> list[Contact]:
+    return list(session.scalars(select(Contact).where(among(Contact.id, numbers)).order_by(Contact.pupil_id, Contact.priority, Contact.id)))
 
 
 def _keep(session: Session, table: type[Contact] | type[Flag] | type[Professional], columns: Sequence[str], wanted: Mapping[int, list[tuple[Any, ...]]],

@@ -34,7 +34,7 @@ class Acceptance(Protocol):
     def text(self) -> str: ...
 
 
-_Run = tuple[str | None, str | None]
+Run = tuple[str | None, str | None]
 HandOver = Callable[[str, bytes, Callable[[], None]], Acceptance]
 MayLeave = Callable[[str, str], None]      # (kind, recipient): raises what holds a message back, at the last moment
 
@@ -61,7 +61,7 @@ class _Claim:
 
     row: Row[Any]
     worker: str
-    run: _Run
+    run: Run
 
     @property
     def mine(self) -> tuple[Any, ...]:
@@ -120,7 +120,7 @@ def _server_is_down(done: list[Delivery], channel: str) -> bool:
 
 
 def _claim(engine: Engine, worker: str, now: datetime, only: str | None, route: str | None, channel: str, lease: timedelta,
-           run: _Run) -> _Claim | None:
+           run: Run) -> _Claim | None:
     due = (select(Outbox.id).where(Outbox.state == "queued", Outbox.next_try_at <= now, Outbox.channel == channel,
                                    or_(Outbox.expires_at.is_(None), Outbox.expires_at > now), not_stopped())
            .order_by(Outbox.next_try_at, Outbox.id).limit(1).with_for_update(skip_locked=True))

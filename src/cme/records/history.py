@@ -6,7 +6,7 @@ database refuses to change them (migrations). Who and when are a pair: a Stamp.
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any
@@ -15,7 +15,8 @@ from sqlalchemy import insert, select, text
 from sqlalchemy.orm import Session
 
 from cme.records.emptied import EmptiedEvents
-from cme.records.tables import CaseEvent
+from cme.records.tables import Base, CaseEvent
+from cme.records.written_rows import written_rows
 
 MACHINE = "machine"
 _CHAIN_LOCK = 0x434D45  # "CME"
@@ -103,20 +104,32 @@ def events(session: Session, subject: str) -> list[CaseEvent]:
     return list(session.scalars(select(CaseEvent).where(CaseEvent.subject == subject).order_by(CaseEvent.id)))
 
 
+def walk(session: Session, emptied: EmptiedEvents) -> Iterator[tuple[CaseEvent, list[str]]]:
+    """Every event from the first to the last, each with what is wrong at its place: one sentence for each fault, none for a whole one.
+
+    ``emptied`` gathers the events that erasures emptied, and says at the end what is wrong with them."""
+    previous, expected = GENESIS, 1
+    for row in written_rows(session, Base.metadata.tables[CaseEvent.__tablename__]):
+        event, faults = CaseEvent(**row.values), []
+        place = f"event {event.id} ({event.what} of {event.subject})"
+        if event.id != expected:
+            faults.append(f"event {expected} is missing: the next one found is {event.id}")
+        if event.previous_hash != previous:
+            faults.append(f"{place} does not follow the event before it")
+        if row.fault:
+            faults.append(f"{place} was changed after it was written: {row.fault}")
+        elif not emptied.accounts_for(event) and chain_hash(event.previous_hash, content(event)) != event.hash:
+            faults.append(f"{place} was changed after it was written")
+        yield event, faults
+        previous, expected = event.hash, event.id + 1
+
+
 def verify(session: Session) -> list[str]:
     """Walk the whole chain; each sentence names a place where a row was changed, removed, inserted or moved. Empty: whole.
 
     An event that an approved erasure emptied keeps its hash, and is compared with what the erasure's own event says of it (emptied.py).
     What a chain cannot show: that its last events were cut off, or that all of it was written anew by somebody who may
-    alter the table. Compare the last hash with one noted outside the database.
+    alter the table, or what became of the rows beside it. ``cme.records.verifying`` looks at these as well.
     """
-    faults, previous, expected, emptied = [], GENESIS, 1, EmptiedEvents()
-    for event in session.scalars(select(CaseEvent).order_by(CaseEvent.id).execution_options(yield_per=1000)):
-        if event.id != expected:
-            faults.append(f"event {expected} is missing: the next one found is {event.id}")
-        if event.previous_hash != previous:
-            faults.append(f"event {event.id} does not follow the event before it")
-        if not emptied.accounts_for(event) and chain_hash(event.previous_hash, content(event)) != event.hash:
-            faults.append(f"event {event.id} was changed after it was written")
-        previous, expected = event.hash, event.id + 1
-    return faults + emptied.faults()
+    emptied = EmptiedEvents()
+    return [fault for _, faults in walk(session, emptied) for fault in faults] + emptied.faults()

@@ -24,7 +24,8 @@ from sqlalchemy.orm import Session
 
 from cme.errors import BadInput
 from cme.records.alarms import clear_alarm
-from cme.records.delivery import EMAIL, LEASE, PLIGHT, TEXT, Acceptance, Delivery, HandOver, alarm, alarm_key, asks_a_person, delay_key, deliver, named
+from cme.records.delivery import (
+    EMAIL, LEASE, PLIGHT, TEXT, Acceptance, Delivery, HandOver, Run, alarm, alarm_key, asks_a_person, delay_key, deliver, named)
 from cme.records.history import MACHINE, Stamp, lock, record
 from cme.records.sealing import Sealer
 from cme.records.tables import Alarm, Outbox
@@ -64,13 +65,13 @@ def queue(session: Session, *, sealer: Sealer, dedupe_key: str, kind: str, subje
     return row_id
 
 
-def recover(engine: Engine, *, now: datetime, dead: Collection[str] = ()) -> list[Delivery]:
+def recover(engine: Engine, *, now: datetime, dead: Collection[str] = (), run: Run = (None, None)) -> list[Delivery]:
     """Take back the rows of workers whose lease has ended, or that are named as ``dead``.
 
     Before the dot: queued again. At or after it: ambiguous, with an alarm. Naming a living worker dead does no harm: its
-    claim no longer holds at the dot, and its receipt still settles the row.
+    claim no longer holds at the dot, and its receipt still settles the row. ``run``: the flow run and task run that do it.
     """
-    found, stamp = [], Stamp(MACHINE, now)
+    found, stamp = [], Stamp(MACHINE, now, *run)
     with Session(engine) as session, session.begin():
         lock(session)
         stale = session.scalars(
@@ -92,14 +93,14 @@ def recover(engine: Engine, *, now: datetime, dead: Collection[str] = ()) -> lis
     return found
 
 
-def expire(engine: Engine, *, now: datetime) -> list[Delivery]:
+def expire(engine: Engine, *, now: datetime, run: Run = (None, None)) -> list[Delivery]:
     """Cancel the queued rows whose time has passed: a code that no longer opens anything is not sent."""
     with Session(engine) as session, session.begin():
         lock(session)
         rows = session.scalars(select(Outbox).where(Outbox.state == "queued", Outbox.expires_at <= now)
                                .order_by(Outbox.id).with_for_update(skip_locked=True)).all()
         for row in rows:
-            _cancelled(session, row, Stamp(MACHINE, now), "its time has passed")
+            _cancelled(session, row, Stamp(MACHINE, now, *run), "its time has passed")
         return [Delivery(row.id, row.kind, row.subject_of, row.state, "its time has passed") for row in rows]
 
 

@@ -16,7 +16,7 @@ from cme.records.sealing import Sealer
 from cme.records.tables import Base
 
 BATCH = 500
-_SEALED_BYTES = {"outbox.sealed", "message_password.sealed"}
+_SEALED_BYTES = {"outbox.sealed", "message_password.sealed", "received_message.sealed"}
 _RESEALING = text("SET LOCAL cme.resealing = 'on'")
 
 

@@ -6,6 +6,7 @@ from typing import Any
 from sqlalchemy import CheckConstraint, Index, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
+from cme.records.sealed_columns import SealedText
 from cme.records.base import Base, key
 
 
@@ -33,7 +34,7 @@ class ReceivedMessage(Base):
     id: Mapped[int] = key()
     channel: Mapped[str]
     service_id: Mapped[str]                                      # the text service's id, or the mail's Message-ID
-    sender: Mapped[str]
+    sender: Mapped[str] = mapped_column(SealedText("received_message.sender", findable=True))
     sent_at: Mapped[datetime]
     noticed_at: Mapped[datetime]
     sealed: Mapped[bytes]
@@ -43,7 +44,7 @@ class ReceivedMessage(Base):
     state: Mapped[str]
     done_at: Mapped[datetime | None]
     done_by: Mapped[str | None]
-    outcome: Mapped[str | None]
+    outcome: Mapped[str | None] = mapped_column(SealedText("received_message.outcome"))
 
 
 class TextReading(Base):

@@ -16,7 +16,8 @@ from cme.errors import BadInput, Transient
 from cme.records import outbox
 from cme.records.registers import quarantined
 from cme.steps.office import Office
-from cme.steps.view import CaseView
+from cme.steps.runs import RunLine
+from cme.steps.view import CaseView, Line
 
 
 def print_case(out: Console, view: CaseView) -> None:
@@ -99,3 +100,24 @@ def print_quarantine(out: Console, office: Office) -> None:
     out.print(table)
     out.print("Correct a row at its source: the next pull reads it again and takes it from this list (`cme quarantine --retry` at once). "
               "A row that need not be read any more: cme quarantine NUMBER --reason \"...\" --by ROLE", markup=False)
+
+
+def print_history(out: Console, case: str, lines: list[Line], *, utc: bool) -> None:
+    """The history of a case, on the school's wall clock and, where asked, in UTC."""
+    table = Table("when", *(["UTC"] if utc else []), "who", "what", "why", "flow run", title=f"History of {case.upper()} (Europe/London)")
+    for line in lines:
+        table.add_row(line.when, *([line.utc] if utc else []), line.who, line.what, line.why, line.flow_run[:8])
+    out.print(table)
+
+
+def print_runs(out: Console, case: str, lines: list[RunLine]) -> None:
+    """What Prefect recorded of the runs of a case, run by run."""
+    if not lines:
+        out.print("Nothing is copied of a run of this case; the sweep copies once a minute while `cme up` runs.")
+        return
+    table = Table("flow run", "when", "record", "what", title=f"Runs of {case.upper()} (Europe/London), from our copy")
+    before = ""
+    for line in lines:
+        table.add_row("" if line.run == before else line.run[:8], line.when, line.kind, line.what)
+        before = line.run
+    out.print(table)

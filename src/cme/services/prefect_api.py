@@ -110,6 +110,18 @@ class PrefectApi:
         """Delete a run, as anyone with the UI can."""
         self._ask("DELETE", f"/flow_runs/{run_id}")
 
+    def delete_all(self, run_ids: list[str]) -> None:
+        """Delete many runs at once."""
+        self._ask("POST", "/flow_runs/bulk_delete", {"flow_runs": {"id": {"any_": run_ids}}})
+
+    def state_ids(self, run_id: str) -> list[str]:
+        """The ids of all states a run has been in."""
+        return [row["id"] for row in self._ask("GET", f"/flow_run_states/?flow_run_id={run_id}")]
+
+    def task_names(self, run_id: str) -> list[str]:
+        """The names of the task runs of a run."""
+        return [row["name"] for row in self._ask("POST", "/task_runs/filter", {"flow_runs": {"id": {"any_": [run_id]}}})]
+
     def input_keys(self, run_id: str) -> list[str]:
         """The keys of what Prefect keeps of a run's forms and answers."""
         return [row["key"] for row in self._ask("POST", f"/flow_runs/{run_id}/input/filter",

@@ -51,8 +51,9 @@ def _alive(worker: str) -> bool:
 
 def send_mail(office: Office, stamp: Stamp) -> list[outbox.Delivery]:
     """Take back what dead workers held, cancel expired codes, hand over what is due, and alarm for what is old."""
-    found = outbox.recover(office.engine, now=stamp.at, dead=dead_workers(office))
-    found += outbox.expire(office.engine, now=stamp.at)
+    run = (stamp.flow_run_id, stamp.task_run_id)
+    found = outbox.recover(office.engine, now=stamp.at, dead=dead_workers(office), run=run)
+    found += outbox.expire(office.engine, now=stamp.at, run=run)
     message_stops.reconcile(office, stamp)
     found += office.deliver(worker=worker_name(), flow_run_id=stamp.flow_run_id, task_run_id=stamp.task_run_id)
     with office.transaction() as session:

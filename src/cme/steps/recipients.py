@@ -11,6 +11,7 @@ from cme.config.people import People
 from cme.config.policies import Policies
 from cme.errors import BadInput, Misconfigured
 from cme.mail.numbers import number_of, textable
+from cme.records.contacts import held_with, held_with_digits
 from cme.records.tables import Contact, Professional, Staff
 
 # of a contact: held now, and nothing on record forbids that a machine writes to this person
@@ -30,10 +31,11 @@ def check_recipient(session: Session, policies: Policies, people: People, kind: 
         if to not in schools:
             raise Misconfigured("the mailbox is not named under referring_schools in school.yaml: correct it there, or cancel the message")
     elif kind.startswith("parent_"):
-        if not session.scalar(select(Contact.id).where(func.lower(Contact.email) == to, *MAY_BE_WRITTEN_TO).limit(1)):
+        if not held_with(session, to, *MAY_BE_WRITTEN_TO):
             raise Misconfigured("the address is no longer one of a contact who may be written to: cancel the message, and look at the contacts")
     elif kind.startswith("professional_"):
-        if not session.scalar(select(Professional.id).where(func.lower(Professional.email) == to, Professional.valid_to.is_(None)).limit(1)):
+        held = session.scalars(select(Professional.email).where(Professional.valid_to.is_(None), Professional.email != ""))
+        if to not in {email.lower() for email in held}:
             raise Misconfigured("the address is no longer one of a professional around a child: cancel the message, and look at who is held")
     elif to not in {people.of(key).email.lower() for key in people.keys} and not session.scalar(
             select(Staff.id).where(func.lower(Staff.email) == to).limit(1)):
@@ -43,9 +45,8 @@ def check_recipient(session: Session, policies: Policies, people: People, kind: 
 def check_number(session: Session, number: str) -> None:
     """The same of a text: raise Misconfigured, in a sentence without the number (in international form), unless a contact who may be
     contacted is held with it now."""
-    held = session.scalars(select(Contact.telephone).where(
-        func.regexp_replace(Contact.telephone, "[^0-9]", "", "g").like(f"%{number[-9:]}"), *MAY_BE_WRITTEN_TO))
-    if not any(textable(telephone) and number_of(telephone) == number for telephone in held):
+    held = held_with_digits(session, number[-9:], *MAY_BE_WRITTEN_TO)
+    if not any(textable(contact.telephone) and number_of(contact.telephone) == number for contact in held):
         raise Misconfigured("the number is no longer one of a contact who may be texted: cancel the text, and look at the contacts")
 
 

@@ -71,11 +71,9 @@ def keep(office: Office, session: Session, incoming: Incoming, stamp: Stamp) -> 
 
 def contacts_of_sender(session: Session, channel: str, sender: str) -> list[Contact]:
     """Whoever is held now with that number or address, also who may not be contacted."""
-    valid = select(Contact).where(Contact.valid_to.is_(None)).order_by(Contact.pupil_id, Contact.priority, Contact.id)
     if channel != outbox.TEXT:
-        return list(session.scalars(valid.where(func.lower(Contact.email) == sender.lower()))) if sender else []
-    digits = func.regexp_replace(Contact.telephone, "[^0-9]", "", "g")
-    return [contact for contact in session.scalars(valid.where(digits.like(f"%{sender[-9:].lstrip('+')}")))
+        return held_with(session, sender)
+    return [contact for contact in held_with_digits(session, sender[-9:].lstrip("+"))
             if textable(contact.telephone) and number_of(contact.telephone) == sender]
 
 
@@ -83,10 +81,10 @@ def _about(session: Session, incoming: Incoming, pupils: list[int], stamp: Stamp
     """The references that the sender may mean: that of the message it answers, the open cases of children of whom they are a contact, and
     what was sent to them of late."""
     cases = session.scalars(select(Case.reference).where(Case.pupil_id.in_(pupils), Case.closed_at.is_(None)).order_by(Case.id)).all()
-    sent = session.scalars(select(Outbox.subject_of).where(
-        func.lower(Outbox.recipient) == incoming.sender.lower(), Outbox.channel == incoming.channel, Outbox.kind.like("parent%"),
-        Outbox.created_at > stamp.at - ANSWERS, Outbox.handed_over_at.is_not(None)).order_by(Outbox.created_at)).all()
-    return list(dict.fromkeys((*([incoming.answers] if incoming.answers else []), *cases, *sent)))
+    sent = session.execute(select(Outbox.subject_of, Outbox.recipient).where(
+        Outbox.channel == incoming.channel, Outbox.kind.like("parent%"),
+        Outbox.created_at > stamp.at - ANSWERS, Outbox.handed_over_at.is_not(None)).order_by(Outbox.created_at))
+    return list(dict.fromkeys((*([incoming.answers] if incoming.answers else []), *cases, *(about for about, recipient in sent if recipient.lower() == incoming.sender.lower()))))
 
 
 def watch(office: Office, stamp: Stamp) -> list[int]:

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from dataclasses import dataclass
+from datetime import timezone
 from typing import Any
 
 from sqlalchemy import func, select
@@ -58,6 +59,7 @@ WORDS = {
     "subject_access.made": "subject-access export made", "record.read": "record read",
     "bundle.made": "bundle made", "concern.exported": "concern exported",
     "key.rotation_begun": "change of key begun", "key.rotation_ended": "all sealed by the new key", "key.forgotten": "former keys forgotten",
+    "record.anchored": "record anchored", "runs.copied": "copied from Prefect",
 }
 # of these the sentence may cross into Prefect: it is made of fixed words, dates and counts, never typed by a person
 OPAQUE_WHY = {"contact.attempted", "contact.incomplete", "contact.outcome", "case.to_dsl", "case.approved", "case.followed_up", "case.closed",
@@ -81,6 +83,9 @@ class Line:
     why: str
     flow_run: str
     kind: str
+    utc: str = ""
+    task_run: str = ""
+    number: int = 0
 
 
 def history(office: Office, reference: str) -> list[Line]:
@@ -105,7 +110,7 @@ def event_line(event: CaseEvent, who: str) -> Line:
     if event.what.startswith("mail.") and event.data.get("kind"):
         detail = f"{str(event.data['kind']).replace('_', ' ')}" + (f": {detail}" if detail else "")
     return Line(f"{clock.local(event.at):%Y-%m-%d %H:%M:%S}", who, WORDS.get(event.what, event.what), detail,
-                event.flow_run_id or "", event.what)
+                event.flow_run_id or "", event.what, f"{event.at.astimezone(timezone.utc):%Y-%m-%d %H:%M:%S}", event.task_run_id or "", event.id)
 
 
 def opaque_history(office: Office, reference: str) -> str:

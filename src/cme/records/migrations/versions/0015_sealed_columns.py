@@ -4,8 +4,8 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects.postgresql import JSONB
 
-revision = "0011"
-down_revision = "0007"
+revision = "0015"
+down_revision = "0014"
 branch_labels = None
 depends_on = None
 
@@ -20,29 +20,23 @@ RESEALED = {"answer": ["content"], "case_event": ["why", "data"], "confirmation"
 def allow_resealing() -> None:
     """An append-only row may be sealed by another key: by the owner, who says so, and with every other column as it was."""
     op.execute("""
-        CREATE OR REPLACE FUNCTION refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$
+        CREATE FUNCTION only_resealed() RETURNS trigger LANGUAGE plpgsql AS $$
         BEGIN
-            IF TG_OP = 'UPDATE' AND TG_NARGS > 0 AND current_setting('cme.resealing', true) = 'on'
-               AND pg_has_role(current_user, (SELECT relowner FROM pg_class WHERE oid = TG_RELID), 'USAGE') THEN
-                RETURN NULL;
-            END IF;
-            RAISE EXCEPTION '% is append-only: % is refused', TG_TABLE_NAME, TG_OP USING ERRCODE = 'restrict_violation';
-        END $$""")
-    op.execute("""
-        CREATE FUNCTION refuse_all_but_resealing() RETURNS trigger LANGUAGE plpgsql AS $$
-        BEGIN
-            IF to_jsonb(OLD) - TG_ARGV = to_jsonb(NEW) - TG_ARGV THEN
+            IF pg_has_role(current_user, (SELECT relowner FROM pg_class WHERE oid = TG_RELID), 'USAGE')
+               AND to_jsonb(OLD) - TG_ARGV = to_jsonb(NEW) - TG_ARGV THEN
                 RETURN NEW;
             END IF;
-            RAISE EXCEPTION '% is append-only: only its sealed columns may be sealed again', TG_TABLE_NAME USING ERRCODE = 'restrict_violation';
+            RAISE EXCEPTION '% is append-only: only its owner may seal its sealed columns again', TG_TABLE_NAME USING ERRCODE = 'restrict_violation';
         END $$""")
     for table, columns in RESEALED.items():
         named = ", ".join(f"'{column}'" for column in columns)
         op.execute(f"DROP TRIGGER append_only ON {table}")
-        op.execute(f"CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON {table} "
-                   f"FOR EACH STATEMENT EXECUTE FUNCTION refuse_change({named})")
-        op.execute(f"CREATE TRIGGER resealed_only BEFORE UPDATE ON {table} FOR EACH ROW EXECUTE FUNCTION refuse_all_but_resealing({named})")
-        for trigger in ("append_only", "resealed_only"):
+        op.execute(f"CREATE TRIGGER append_only BEFORE DELETE OR TRUNCATE ON {table} FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()")
+        op.execute(f"CREATE TRIGGER never_updated BEFORE UPDATE ON {table} FOR EACH STATEMENT "
+                   "WHEN (current_setting('cme.resealing', true) IS DISTINCT FROM 'on') EXECUTE FUNCTION refuse_change()")
+        op.execute(f"CREATE TRIGGER only_resealed BEFORE UPDATE ON {table} FOR EACH ROW "
+                   f"WHEN (current_setting('cme.resealing', true) = 'on') EXECUTE FUNCTION only_resealed({named})")
+        for trigger in ("append_only", "never_updated", "only_resealed"):
             op.execute(f"ALTER TABLE {table} ENABLE ALWAYS TRIGGER {trigger}")
 
 
