@@ -10,6 +10,7 @@ from sqlalchemy.orm import configure_mappers
 
 from cme.mail.smtp import Receipt, SafeMail
 from cme.records import database, outbox
+from cme.records.sealed_columns import keep_keys
 from cme.records.sealing import Sealer
 
 BOUNDARIES = ("after the claim", "after the sign-in", "before the mark", "before the dot", "after the dot", "after the reply")
@@ -38,6 +39,7 @@ class _Mortal(SafeMail):
 def work(url: str, port: int, name: str, at: str, die: str = "", seed: int | None = None, lease: float = 900) -> None:
     """Deliver what is due, and die by SIGKILL at the boundary ``die``; with a seed, at any boundary now and then."""
     engine, mailer = database.engine(url), _Mortal("cme@school.example", "School", "127.0.0.1", port, tls="none", data_timeout=1)
+    keep_keys(engine, Sealer("a secret for tests only"))       # as the engine of tests/conftest.py
     chance = random.Random(seed)
 
     def perhaps_die(boundary: str) -> None:

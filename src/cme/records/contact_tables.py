@@ -5,8 +5,8 @@ from datetime import date, datetime
 from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from cme.records.sealed_columns import SealedText
 from cme.records.base import Base, key
+from cme.records.sealed_columns import SealedText
 
 
 class AbsenceRequest(Base):

@@ -6,8 +6,8 @@ from typing import Any
 from sqlalchemy import CheckConstraint, Index, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
-from cme.records.sealed_columns import SealedText
 from cme.records.base import Base, key
+from cme.records.sealed_columns import SealedText
 
 
 class TextReceipt(Base):

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from cme.config.settings import require_role
@@ -17,6 +17,7 @@ from cme.mail.numbers import number_of, textable
 from cme.mail.texts import MOST_PAGES, Received, SafeTexts
 from cme.records import outbox, received
 from cme.records.alarms import raise_alarm
+from cme.records.contacts import held_with, held_with_digits
 from cme.records.history import Stamp
 from cme.records.reviews import CONTACT_OUTCOME
 from cme.records.tables import Case, Contact, Outbox, Pupil, ReceivedMessage
