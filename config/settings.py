@@ -36,6 +36,7 @@ class Settings(MailSettings):
     environment: Literal["production", "demo", "test"] = "production"
     data_dir: Path = Field(default_factory=lambda: user_data_path("cme-flows"))
     database_url: str | None = None
+    database_owner_url: SecretStr | None = None
     prefect_database_url: str | None = None
     ui_port: int = 4200
     config_dir: Path | None = None
@@ -122,6 +123,10 @@ class Settings(MailSettings):
     def secrets(self) -> list[str]:
         """The secrets that seal the records as they stand at this moment, newest first."""
         return self.secret_keys.read()
+
+    def owner_url(self) -> str | None:
+        """The address of the owner of the tables on a server of one's own, who brings them up to date and changes keys."""
+        return self.database_owner_url.get_secret_value() if self.database_owner_url else None
 
     @property
     def anchors(self) -> Path:

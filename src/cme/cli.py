@@ -82,6 +82,10 @@ def check_config() -> None:
                   "with them, production refuses them:")
         for sentence in unconfirmed:
             out.print(f"  - {sentence}", markup=False)
+    if settings and settings.database_url:
+        from cme.steps.database_roles import connected_as
+        if sentence := connected_as(settings):
+            out.print(f"[yellow]{sentence}[/]")
     if policies and settings:
         from cme import clock
         if late := policies.school.procedure_overdue(clock.today()):
@@ -186,7 +190,7 @@ def main() -> None:
     import cme.cli_mail  # noqa: F401  (outbox, mail, check-mail, acknowledge and reported)
     import cme.cli_messages  # noqa: F401  (messages, draft, password, ill, roll-change and home-schools)
     import cme.cli_reading  # noqa: F401  (show and subject-access)
-    import cme.cli_record  # noqa: F401  (verify, anchor and rotate-key)
+    import cme.cli_record  # noqa: F401  (verify, anchor, rotate-key and database)
     import cme.cli_replies  # noqa: F401  (replies and texts)
     import cme.cli_replay  # noqa: F401  (explain and simulate)
     import cme.cli_reports  # noqa: F401  (report compliance)

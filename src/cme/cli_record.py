@@ -1,8 +1,8 @@
-"""``cme verify``, ``anchor`` and ``rotate-key``: what keeps the record itself in order. cli.py imports this module."""
+"""``cme verify``, ``anchor``, ``rotate-key`` and ``database roles``: what keeps the record itself in order. cli.py imports this module."""
 
 from typing import Annotated
 
-from cyclopts import Parameter
+from cyclopts import App, Parameter
 
 from cme.cli import _office, app, out
 
@@ -59,3 +59,26 @@ def rotate_key(*, forget_former: Annotated[bool, Parameter(negative="", help="Fo
         done = rotate(office, by, lambda column, rows: out.print(f"  {column}: {rows} rows", markup=False))
         out.print(f"{sum(done.values())} values are sealed by key {office.sealer.ids[0]} now; it stands in {place}. Copy it to where you keep "
                   "your keys. Older backups need the key of before.")
+
+
+database = App(name="database", help_format="markdown", help="The database on a server of your own: `cme database roles`.")
+app.command(database)
+
+
+@database.command
+def roles(*, sql: Annotated[bool, Parameter(negative="", help="Only print the statements, for your database administrator.")] = False) -> None:
+    """Make the roles cme_app (the product: cannot change history) and cme_reader (reports) and give them their rights; again changes nothing.
+
+    Connects as CME_DATABASE_OWNER_URL, else CME_DATABASE_URL. The roles have no password until you give them one.
+    """
+    from cme.config.settings import load_settings
+    from cme.steps.database_roles import as_sql, make
+
+    settings = load_settings()
+    if sql:
+        for statement in as_sql(settings):
+            print(statement)
+        return
+    who = make(settings)
+    out.print(f"cme_app and cme_reader have their rights, given by {who}. Give them passwords (\\password cme_app in psql), name cme_app in "
+              f"CME_DATABASE_URL and {who} in CME_DATABASE_OWNER_URL.", markup=False)

@@ -122,7 +122,7 @@ def test_the_database_comes_first_and_each_step_is_told(house: House, steps: lis
 def test_every_process_is_told_where_records_and_prefect_are_and_nothing_of_the_users_own_prefect(house: House):
     environment = house.environment
     assert environment["PREFECT_API_URL"] == f"{house.ui_url}/api" and environment["CME_UI_URL"] == house.ui_url
-    assert environment["CME_DATABASE_URL"] == house.records.cluster.url("cme")
+    assert environment["CME_DATABASE_URL"] == house.records.cluster.url("cme", "cme_app")
     assert environment["DO_NOT_TRACK"] == "1" and environment["PREFECT_RUNNER_POLL_FREQUENCY"] == "1"
     assert "PREFECT_API_DATABASE_CONNECTION_URL" not in environment
 

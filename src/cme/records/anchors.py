@@ -14,7 +14,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import func, select, text
+from sqlalchemy import Connection, func, select, text
 from sqlalchemy.orm import Session
 
 from cme.errors import BadInput
@@ -45,9 +45,14 @@ class Anchor:
         return f"{self.event}:{self.hash}"
 
 
+def append_only_tables(connection: Connection) -> list[str]:
+    """The tables whose rows the database refuses to change."""
+    return sorted(set(connection.scalars(_PROTECTED)) & set(Base.metadata.tables))
+
+
 def protected(session: Session) -> list[str]:
-    """The tables beside the history whose rows the database refuses to change."""
-    return sorted(set(session.scalars(_PROTECTED)) & set(Base.metadata.tables) - {CaseEvent.__tablename__})
+    """The same beside the history, which has its chain."""
+    return [name for name in append_only_tables(session.connection()) if name != CaseEvent.__tablename__]
 
 
 def sealed_up_to(session: Session) -> dict[str, int]:

@@ -23,13 +23,15 @@ if TYPE_CHECKING:
 
 VERSION_TABLE = "cme_version"       # not Alembic's own name: Prefect's server uses that one
 DATABASE = "cme"
+APP = "cme_app"                     # the role as which the product connects
 _MIGRATION_LOCK = 0x434D4530
 _NO_SUCH_TABLE = "42P01"
 _CHAIN = re.compile(r'^(revision|down_revision) = "(\w+)"$', re.MULTILINE)
 
 
-def engine(url: str) -> Engine:
-    """An engine on PostgreSQL at ``url`` (``postgresql://user:password@host/database``; the driver is psycopg2).
+def engine(url: str, school: str = "") -> Engine:
+    """An engine on PostgreSQL at ``url`` (``postgresql://user:password@host/database``; the driver is psycopg2), for the rows of one
+    ``school`` where the role sees no more (``cme.records.roles``).
 
     What its errors say holds no values of a row: they reach logs. Raises Misconfigured for any other database.
     """
@@ -43,7 +45,7 @@ def engine(url: str) -> Engine:
         raise Misconfigured(f"the records are kept in PostgreSQL through psycopg2, not in {address.drivername}: set the address "
                             "to postgresql://user:password@host:5432/database, or leave it out for the embedded one")
     made = create_engine(address.set(drivername="postgresql+psycopg2"), pool_pre_ping=True, hide_parameters=True,
-                         connect_args={"application_name": "cme", "options": "-c timezone=UTC"})
+                         connect_args={"application_name": "cme", "options": "-c timezone=UTC" + (f" -c cme.school={school}" if school else "")})
     event.listen(made, "handle_error", _keep_values_out)
     return made
 
@@ -119,6 +121,19 @@ def newest_migration() -> str:
     return head
 
 
+def _bring_up_to_date(owner_url: str, password: str = "", roles_too: bool = True) -> None:
+    """Migrations, and then the roles and their rights, where anything of either has changed."""
+    owner = engine(owner_url)
+    try:
+        if check(owner):
+            upgrade(owner)
+        if roles_too:
+            from cme.records import roles
+            roles.grant_where_changed(owner, password)
+    finally:
+        owner.dispose()
+
+
 @dataclass
 class Records:
     """The open records: ``engine``, a maker of sessions, and the private cluster where there is one."""
@@ -132,10 +147,12 @@ class Records:
 
 
 @contextmanager
-def open_records(database_url: str | None, data_dir: Path, migrate: bool = False) -> Iterator[Records]:
+def open_records(database_url: str | None, data_dir: Path, migrate: bool = False, *, school: str = "",
+                 owner_url: str | None = None) -> Iterator[Records]:
     """Open the records at ``database_url``, or (None) in the private PostgreSQL below ``data_dir``, while the block lasts.
 
-    The private one is brought up to date by itself; a server only with ``migrate``, else Misconfigured says what is needed.
+    The private one is brought up to date by itself, and opened as the product's own role, which cannot change history; a server only with
+    ``migrate``, by ``owner_url`` where that is given, else Misconfigured says what is needed. ``school``: whose rows.
     """
     cluster = None
     if not database_url:
@@ -146,14 +163,13 @@ def open_records(database_url: str | None, data_dir: Path, migrate: bool = False
     try:
         if cluster is not None:
             cluster.create_database(DATABASE)
-            database_url = cluster.url(DATABASE)
-        opened = engine(str(database_url))
+            _bring_up_to_date(cluster.url(DATABASE), cluster.application_password())
+            database_url = cluster.url(DATABASE, APP)
+        elif migrate:
+            _bring_up_to_date(owner_url or str(database_url), roles_too=bool(owner_url))
+        opened = engine(str(database_url), school)
         try:
-            fault = check(opened)
-            if fault and (migrate or cluster is not None):
-                upgrade(opened)
-                fault = check(opened)
-            if fault:
+            if fault := check(opened):
                 raise Misconfigured(fault)
             yield Records(opened, cluster)
         finally:

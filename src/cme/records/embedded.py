@@ -24,7 +24,7 @@ from psycopg2 import sql
 
 from cme.errors import Misconfigured
 from cme.records.postgres_binaries import server_user
-from cme.records.postgres_server import OWNER, Server
+from cme.records.postgres_server import OWNER, Server, write_private
 
 
 class Cluster:
@@ -68,17 +68,27 @@ class Cluster:
     def __exit__(self, *_: object) -> None:
         self.stop()
 
-    def url(self, database: str) -> str:
-        """SQLAlchemy's address of ``database`` (psycopg2, over the socket). It holds the password: never log it."""
-        return self._address("postgresql+psycopg2", database)
+    def url(self, database: str, role: str = OWNER) -> str:
+        """SQLAlchemy's address of ``database`` (psycopg2, over the socket), as its owner or as the application's ``role``. It holds the
+        password: never log it."""
+        return self._address("postgresql+psycopg2", database, role)
 
     def asyncpg_url(self, database: str) -> str:
         """The address of ``database`` for Prefect's server (asyncpg, over the socket). It holds the password: never log it."""
         return self._address("postgresql+asyncpg", database)
 
-    def _address(self, driver: str, database: str) -> str:
+    def application_password(self) -> str:
+        """The password of the role as which the product connects, made once beside the owner's."""
+        file = self.home / "password.application"
+        with self._locked():
+            if not file.exists():
+                write_private(file, secrets.token_urlsafe(32))
+        return file.read_text().strip()
+
+    def _address(self, driver: str, database: str, role: str = OWNER) -> str:
         folder = quote(str(self.server.socket_folder), safe="")
-        return f"{driver}://{OWNER}:{self.server.password()}@/{quote(database)}?host={folder}"
+        password = self.server.password() if role == OWNER else self.application_password()
+        return f"{driver}://{role}:{password}@/{quote(database)}?host={folder}"
 
     def create_database(self, name: str, template: str | None = None) -> None:
         """Create the database ``name``, as a copy of ``template`` where given. One that exists is left as it is."""

@@ -167,8 +167,8 @@ class Server:
         shutil.rmtree(unfinished, ignore_errors=True)
         password = secrets.token_urlsafe(32)
         lent = self.place / "password.lent"              # the server's user cannot read ours
-        _write_private(self._password, password)
-        _write_private(lent, password)
+        write_private(self._password, password)
+        write_private(lent, password)
         self._user.own(lent, 0o600)
         locale = ["--locale-provider=builtin", "--builtin-locale=C.UTF-8"] if major_version(programs) >= 17 else []
         made = subprocess.run(
@@ -228,7 +228,8 @@ def _see_out(processes: list[psutil.Process], patience: float) -> None:
     _await_end(alive, 5.0)
 
 
-def _write_private(path: Path, content: str) -> None:
+def write_private(path: Path, content: str) -> None:
+    """Write a new file that only this user can read."""
     path.unlink(missing_ok=True)
     with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
         file.write(content)

@@ -28,7 +28,7 @@ def run(out: Console) -> None:
     with stop_on_signals():
         house = House(settings.data_dir, settings.database_url, settings.prefect_database_url, settings.ui_port,
                       progress=lambda step: out.print(f"{step} ..."), host=str(settings.ui_host), credentials=opens,
-                      user_header=settings.proxy_user_header,
+                      user_header=settings.proxy_user_header, owner_url=settings.owner_url(),
                       fixed_port="ui_url" in settings.model_fields_set or bool(settings.proxy_user_header))
         try:
             with house:

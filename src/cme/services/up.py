@@ -28,19 +28,19 @@ class House:
     database; ``prefect_database_url`` (default: beside ours, called prefect) is Prefect's; ``progress`` is told each step.
     Prefect's server listens on ``host``, on ``ui_port`` or, unless ``fixed_port``, on one close by; ``credentials``
     ("admin:<password>") are its sign-in, empty for none; ``user_header`` is the header in which the school's own sign-in names the
-    person, empty where none stands in front.
+    person, empty where none stands in front; ``owner_url`` is the owner of the tables at ``database_url``, who brings them up to date.
     After ``start``: ``records``, ``ui_url``, ``api_url``, and ``environment``, with which every process of the house runs.
     """
 
     def __init__(self, data_dir: Path, database_url: str | None = None, prefect_database_url: str | None = None,
                  ui_port: int = 4200, progress: Callable[[str], None] = lambda step: None,
                  tick: Callable[[], None] = lambda: None, *, host: str = ports.LOOPBACK, fixed_port: bool = False,
-                 credentials: str = "", user_header: str = "") -> None:
+                 credentials: str = "", user_header: str = "", owner_url: str | None = None) -> None:
         self.data_dir = Path(data_dir).absolute()
         self.records: Records
         self.ui_url = self.api_url = ""
         self.environment: dict[str, str] = {}
-        self._database_url = database_url
+        self._database_url, self._owner_url = database_url, owner_url
         self._prefect_database_url = prefect_database_url
         self._ui_port = ui_port
         self._host, self._fixed_port, self._credentials, self._user_header = host, fixed_port, credentials, user_header
@@ -55,7 +55,7 @@ class House:
             lock = self._take_the_folder()
             port = self._port()
             self._progress("Starting the database")
-            self.records = self._stack.enter_context(open_records(self._database_url, self.data_dir, migrate=True))
+            self.records = self._stack.enter_context(open_records(self._database_url, self.data_dir, migrate=True, owner_url=self._owner_url))
             home = self.records.cluster.home if self.records.cluster else None
             self._supervisor = Supervisor(self.data_dir / "logs", home, held=[lock])
             self._stack.callback(self._supervisor.stop)
@@ -163,7 +163,7 @@ class House:
         if self.records.cluster:
             self.records.cluster.create_database(PREFECT_DATABASE)
             return self.records.cluster.asyncpg_url(PREFECT_DATABASE)
-        ours = self.records.engine.url
+        ours = make_url(self._owner_url) if self._owner_url else self.records.engine.url
         with engine(ours.render_as_string(hide_password=False)).connect().execution_options(
                 isolation_level="AUTOCOMMIT") as connection:
             known = connection.scalar(text("SELECT 1 FROM pg_database WHERE datname = :name"), {"name": PREFECT_DATABASE})

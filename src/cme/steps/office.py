@@ -20,7 +20,7 @@ from cme.mail.render import letter
 from cme.mail.smtp import SafeMail
 from cme.mail.tokens import Token
 from cme.records import outbox
-from cme.records.database import open_records
+from cme.records.database import APP, engine, open_records
 from cme.records.history import MACHINE, Stamp
 from cme.records.sealed_columns import keep_keys
 from cme.records.sealing import Sealer
@@ -63,8 +63,21 @@ class Office(Texting):
 
     @contextmanager
     def owners_engine(self) -> Iterator[Engine]:
-        """An engine of the owner of the tables, for what the product's own role may not do; closed at the end of the block."""
-        yield self.engine
+        """An engine of the owner of the tables, for what the product's own role may not do or see (keys, anchors, all schools); closed at the
+        end of the block. On a server without ``CME_DATABASE_OWNER_URL`` it is the product's own."""
+        with ExitStack() as stack:
+            url = self.settings.owner_url()
+            private = self.settings.data_dir / "postgresql"
+            if url is None and self.engine.url.username == APP and private.is_dir():
+                from cme.records.embedded import Cluster
+                url = stack.enter_context(Cluster.start(private)).url(str(self.engine.url.database))
+            if url is None:
+                yield self.engine
+                return
+            owner = engine(url)
+            stack.callback(owner.dispose)
+            keep_keys(owner, self.sealer)
+            yield owner
 
     def stamp(self, who: str = MACHINE, *, flow_run_id: str | None = None, task_run_id: str | None = None) -> Stamp:
         """Who and now, as a pair."""
@@ -214,8 +227,8 @@ def open_office(settings: Settings | None = None, *, complete: bool = False) -> 
     policies = require_complete(settings) if complete else load(settings.config_dir, settings.authority)
     stack = ExitStack()
     try:
-        engine = stack.enter_context(open_records(settings.database_url, settings.data_dir)).engine
-        return Office(engine, settings, policies, Sealer(*settings.secrets(), again=settings.secrets), stack)
+        records = stack.enter_context(open_records(settings.database_url, settings.data_dir, school=policies.school.laestab))
+        return Office(records.engine, settings, policies, Sealer(*settings.secrets(), again=settings.secrets), stack)
     except BaseException:
         stack.close()
         raise
