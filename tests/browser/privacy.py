@@ -8,6 +8,8 @@ from pathlib import Path
 from sqlalchemy import create_engine, text
 from sqlalchemy.engine import make_url
 
+from cme.records.postgres_server import OWNER
+
 
 def secrets_of(registers: Path) -> set[str]:
     """Names, UPNs and dates of birth (as stored, and as people write them) of every pupil, and names and addresses of contacts."""
@@ -24,9 +26,10 @@ def secrets_of(registers: Path) -> set[str]:
     return {value for value in found if len(value) > 3}
 
 
-def texts_of_database(url: str, database: str | None) -> Iterator[str]:
-    """Every row of every table as text; ``database`` names another one of the same cluster."""
-    address = make_url(url).set(drivername="postgresql+psycopg2")
+def texts_of_database(url: str, data_dir: Path, database: str | None) -> Iterator[str]:
+    """Every row of every table as text, as the owner sees them; ``database`` names another one of the same cluster."""
+    password = (data_dir / "postgresql/password").read_text().strip()
+    address = make_url(url).set(drivername="postgresql+psycopg2", username=OWNER, password=password)
     engine = create_engine(address.set(database=database) if database else address)
     with engine.connect() as connection:
         tables = connection.execute(text("SELECT quote_ident(table_schema) || '.' || quote_ident(table_name) FROM information_schema.tables "

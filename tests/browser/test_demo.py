@@ -231,8 +231,8 @@ def test_nothing_that_identifies_a_child_is_in_prefect_the_logs_or_a_subject(dem
     secrets = secrets_of(Path(house["CME_REGISTERS_FOLDER"]))
     assert len(secrets) > 300
     # the scan can see: the school's own records do hold them
-    assert any(secret in text for text in texts_of_database(house["CME_DATABASE_URL"], None) for secret in list(secrets)[:20])
-    places = {"Prefect's database": texts_of_database(house["CME_DATABASE_URL"], "prefect"),
+    assert any(secret in text for text in texts_of_database(house["CME_DATABASE_URL"], Path(house["CME_DATA_DIR"]), None) for secret in list(secrets)[:20])
+    places = {"Prefect's database": texts_of_database(house["CME_DATABASE_URL"], Path(house["CME_DATA_DIR"]), "prefect"),
               "the logs and Prefect's files": texts_of_files(Path(house["CME_DATA_DIR"]) / "logs", Path(house["CME_DATA_DIR"]) / "prefect"),
               "the subjects": [mail["subject"] for mail in mails(demo)], "the story": ["".join(demo.said)]}
     for place, texts in places.items():

@@ -204,7 +204,7 @@ def test_the_answer_is_given_in_the_form_behind_csrf_and_sign_in_and_the_proxys_
     form.locator("textarea").nth(1).fill(code[1])
     form.get_by_role("button", name="Resume").click()
     expect(page.get_by_text("Flow run resumed").first).to_be_visible(timeout=SLOW)
-    records = engine(json.loads(Path(up.environment["CME_HOUSE"]).read_text())["environment"]["CME_DATABASE_URL"])
+    records = engine(json.loads(Path(up.environment["CME_HOUSE"]).read_text())["environment"]["CME_DATABASE_URL"], load().school.laestab)
 
     def answers() -> list[tuple[str, bool, str]]:
         with records.connect() as connection:

@@ -83,7 +83,7 @@ def test_a_letter_to_anybody_but_an_authority_or_a_school_of_registration_can_ho
                     "group", "session", "start", "reason", "sentence", "raised_at", "title", "answer_by", "referrer", "dossier",
                     "police_emergency", "police", "childrens_services_out_of_hours", "why", "task", "owner", "command", "number", "line",
                     "given_by", "reported_at", "given_child", "row", "status", "advice", "channel", "sender", "sent_at", "subject", "one", "urgent", "few", "ring", "officer", "calls", "visits", "example", "numbers",
-                    "when", "person"}
+                    "when", "person", "day", "event", "hash", "at"}
 
 
 @pytest.mark.parametrize("name", FILLED)

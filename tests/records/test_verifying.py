@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 from cme.errors import BadInput
 from cme.records import anchors
 from cme.records.anchors import Anchor, anchor, protected, read_anchors
+from cme.records.emptied import NOTHING
 from cme.records.history import GENESIS, Stamp, chain_hash, content, record
 from cme.records.tables import Base, CaseEvent, ResumeRequest, RoleHolder
 from cme.records.verifying import verify
@@ -169,7 +170,8 @@ def test_rows_that_an_approved_erasure_took_are_not_missed_and_one_more_is(engin
     with owner(engine, "role_holder") as connection:
         connection.execute(text("DELETE FROM role_holder WHERE id = 3"))
     with Session(engine) as session, session.begin():
-        record(session, "retention", "retention.erased", stamp(12), "six years have passed", {"rows": {"role_holder": 1}})
+        record(session, "retention", "retention.erased", stamp(12), "six years have passed", {
+            "rows": {"role_holder": 1}, "erasure": 1, "events": 0, "events_digest": NOTHING})
     assert found(engine, anchored) == []
     with owner(engine, "role_holder") as connection:
         connection.execute(text("DELETE FROM role_holder WHERE id = 1"))

@@ -63,7 +63,7 @@ def sealed_up_to(session: Session) -> dict[str, int]:
     return upto
 
 
-def settled(session: Session, name: str, patience: float = 10.0) -> int:
+def settled(session: Session, name: str, patience: float = 3.0) -> int:
     """The highest number of a row of the table below which none can appear any more: who is writing into it now is waited for. Zero
     where somebody writes for longer than ``patience`` seconds."""
     newest = session.scalar(select(func.max(Base.metadata.tables[name].c.id))) or 0

@@ -104,11 +104,12 @@ class MissingReport(Base):
     last_seen_where: Mapped[str]
     last_seen_by: Mapped[str]
     concern: Mapped[bool]                                        # about the child's safety
-    established: Mapped[str | None] = mapped_column(SealedText("missing_report.established"))                              # what the attendance officer established
+    established: Mapped[str | None] = mapped_column(SealedText("missing_report.established"))  # what the attendance officer established
     established_by: Mapped[str | None]
     established_at: Mapped[datetime | None]
-    tried: Mapped[str] = mapped_column(SealedText("missing_report.tried"), server_default="")        # whom the attendance officer tried, and how
-    known: Mapped[list[Any]] = mapped_column(SealedJson("missing_report.known"), server_default="[]")  # which reasons of the procedure the officer names
+    tried: Mapped[str] = mapped_column(SealedText("missing_report.tried"), server_default="")  # whom the attendance officer tried, and how
+    # which reasons of the procedure the officer names
+    known: Mapped[list[Any]] = mapped_column(SealedJson("missing_report.known"), server_default="[]")
 
 
 class Action(Base):

@@ -34,7 +34,7 @@ class AbsenceRequest(Base):
     visit_asked_at: Mapped[datetime | None]                      # a home visit was asked for
     ended_at: Mapped[datetime | None]
     ended_by: Mapped[str | None]
-    reason: Mapped[str | None] = mapped_column(SealedText("absence_request.reason"))                                   # as the attendance officer wrote it down
+    reason: Mapped[str | None] = mapped_column(SealedText("absence_request.reason"))  # as the attendance officer wrote it down
     new_code: Mapped[str | None]                                 # the code a person says the register must hold
     recorded_by: Mapped[str | None]
     recorded_at: Mapped[datetime | None]
@@ -92,7 +92,7 @@ class HomeVisit(Base):
     visited_on: Mapped[date]
     half: Mapped[str]                                            # "AM", "PM"
     address: Mapped[str] = mapped_column(SealedText("home_visit.address"))
-    spoken_to: Mapped[str] = mapped_column(SealedText("home_visit.spoken_to"), server_default="")    # name and relationship; empty: nobody
+    spoken_to: Mapped[str] = mapped_column(SealedText("home_visit.spoken_to"), server_default="")  # name and relationship; empty: nobody
     result: Mapped[str]                                          # "child seen", "spoken to somebody", "no entry"
     outcome: Mapped[str] = mapped_column(SealedText("home_visit.outcome"))
     recorded_by: Mapped[str]

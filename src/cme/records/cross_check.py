@@ -45,20 +45,21 @@ class Mentioned:
         if event.what in ("review.opened", "review.dossier_changed") and "dossier" in data:
             self._shown[data["dossier"]] = place
 
-    def faults(self, session: Session) -> Iterator[str]:
-        """One sentence for each event whose row is missing or says something else, and each row no event tells of."""
-        yield from self._rows_are_there(session)
+    def faults(self, session: Session, erased: Mapping[str, int]) -> Iterator[str]:
+        """One sentence for each event whose row is missing or says something else, and each row no event tells of. ``erased`` says how many
+        rows of each table approved erasures took: messages go by their own age, and the events about them stay."""
+        yield from self._rows_are_there(session, erased)
         yield from self._messages(session)
         for name, table in (("decision", Decision), ("confirmation", Confirmation)):
             yield from self._as_said(session, name, table)
         yield from self._dossiers(session)
 
-    def _rows_are_there(self, session: Session) -> Iterator[str]:
+    def _rows_are_there(self, session: Session, erased: Mapping[str, int]) -> Iterator[str]:
         for table, named in self._named.items():
             there = set(session.scalars(select(table.id)))  # type: ignore[attr-defined]
-            for row, place in named.items():
-                if row not in there:
-                    yield f"row {row} of {table.__tablename__} is missing, of which {place} tells"
+            missing = [(row, place) for row, place in named.items() if row not in there]
+            if len(missing) > erased.get(table.__tablename__, 0):
+                yield from (f"row {row} of {table.__tablename__} is missing, of which {place} tells" for row, place in missing)
 
     def _messages(self, session: Session) -> Iterator[str]:
         for row, digest in session.execute(select(Outbox.id, Outbox.sha256).order_by(Outbox.created_at, Outbox.id)):

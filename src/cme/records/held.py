@@ -19,6 +19,7 @@ ABOUT_NO_CHILD = {
     "source_cursor": "where a source goes on", "screen_state": "a cache of counts, made anew", "staff": "the school's staff",
     "role_holder": "the school's staff, as long as what they decided", "message_stop": "numbers, and a person's reason",
     "text_reading": "when a service answered", "mailbox_read": "how far a mailbox was read",
+    "prefect_run": "a counter", "prefect_record": "opaque copies of runs: references, dates, states",
     "expected_register": "a timetable; goes with its registers", "register_verdict": "about a register; goes with it",
     "register_version": "marks of many children; by their own rule", "roster": "goes with its last register",
     "quarantine": "rows that could not be read; by their own rule", "case_event": "emptied, never deleted"}

@@ -119,7 +119,7 @@ class MailReceived(Base):
     digest: Mapped[str]                                          # SHA-256 of the whole mail: the same mail at another place is noted once
     place: Mapped[str]                                           # "<UIDVALIDITY>:<UID>"
     message_id: Mapped[str] = mapped_column(server_default="")
-    sender: Mapped[str] = mapped_column(server_default="")
+    sender: Mapped[str] = mapped_column(SealedText("mail_received.sender", findable=True), server_default="")
     kind: Mapped[str]                                            # mail/incoming.py: "bounced", "delayed", "delivered", "automatic", "written"
     outbox_id: Mapped[str | None]                                # the message it belongs to
     subject_of: Mapped[str | None]

@@ -108,7 +108,7 @@ class Answer(Base):
     person: Mapped[str | None]                                   # whom the code named; None: no valid code
     accepted: Mapped[bool]
     refusal: Mapped[str] = mapped_column(server_default="")
-    content: Mapped[dict[str, Any]] = mapped_column(SealedJson("answer.content"), server_default="{}")   # as given, without the code
+    content: Mapped[dict[str, Any]] = mapped_column(SealedJson("answer.content"), server_default="{}")  # as given, without the code
     shown_hash: Mapped[str] = mapped_column(server_default="")   # the dossier that was shown when it came
     signed_in_as: Mapped[str] = mapped_column(server_default="") # whom the school's sign-in named, if a proxy passes it on
 
@@ -131,7 +131,8 @@ class Decision(Base):
     decided_by_name: Mapped[str] = mapped_column(server_default="")  # the role's holder at that moment
     decided_at: Mapped[datetime]
     shown_hash: Mapped[str]
-    appraisal: Mapped[dict[str, Any]] = mapped_column(SealedJson("decision.appraisal"), server_default="{}")  # {reason of the procedure: yes/no/unknown}
+    # {reason of the procedure: yes/no/unknown}
+    appraisal: Mapped[dict[str, Any]] = mapped_column(SealedJson("decision.appraisal"), server_default="{}")
     agencies: Mapped[str] = mapped_column(server_default="")     # "yes", "no", "unknown": is the child known to other agencies
     needs_confirmation: Mapped[bool] = mapped_column(server_default=text("false"))
 

@@ -7,6 +7,7 @@ from sqlalchemy import Index, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from cme.records.base import Base, key
+from cme.records.sealed_columns import SealedText
 
 
 class LegalHold(Base):
@@ -18,12 +19,12 @@ class LegalHold(Base):
     school: Mapped[str]
     pupil_id: Mapped[int]
     about: Mapped[str]                                           # for what it was asked: P-1042 or a case's reference; it holds all of the child
-    reason: Mapped[str]
+    reason: Mapped[str] = mapped_column(SealedText("legal_hold.reason"))
     set_by: Mapped[str]
     set_at: Mapped[datetime]
     lifted_by: Mapped[str | None]
     lifted_at: Mapped[datetime | None]
-    lifted_reason: Mapped[str | None]
+    lifted_reason: Mapped[str | None] = mapped_column(SealedText("legal_hold.lifted_reason"))
 
 
 class Erasure(Base):
@@ -53,18 +54,18 @@ class RightsRequest(Base):
     school: Mapped[str]
     pupil_id: Mapped[int]
     kind: Mapped[str]                                            # "access" or "correction"
-    asked_by: Mapped[str]                                        # the person, as they are to be answered
-    asked: Mapped[str]                                           # what was asked
+    asked_by: Mapped[str] = mapped_column(SealedText("rights_request.asked_by"))  # the person, as they are to be answered
+    asked: Mapped[str] = mapped_column(SealedText("rights_request.asked"))  # what was asked
     received_on: Mapped[date]
     due_on: Mapped[date]
-    extended_reason: Mapped[str | None]
+    extended_reason: Mapped[str | None] = mapped_column(SealedText("rights_request.extended_reason"))
     recorded_by: Mapped[str]
     recorded_at: Mapped[datetime]
     decision: Mapped[str | None]                                 # "granted", "partly", "refused"
     decided_by: Mapped[str | None]
     decided_at: Mapped[datetime | None]
-    reason: Mapped[str | None]
-    changed: Mapped[str | None]                                  # what was changed, and where: the school's own system first
+    reason: Mapped[str | None] = mapped_column(SealedText("rights_request.reason"))
+    changed: Mapped[str | None] = mapped_column(SealedText("rights_request.changed"))  # what was changed, and where: the school's own system first
 
 
 class EventsTold(Base):

@@ -93,8 +93,8 @@ def warning(records: Engine) -> str:
     """One sentence where the product is connected as somebody who could change history; empty where it is not."""
     with records.connect() as connection:
         who, superuser, owns = connection.execute(text(
-            "SELECT current_user, rolsuper, EXISTS (SELECT 1 FROM pg_class c WHERE c.relname = 'case_event' AND pg_has_role(current_user, c.relowner, "
-            "'USAGE')) FROM pg_roles WHERE rolname = current_user")).one()
+            "SELECT current_user, rolsuper, EXISTS (SELECT 1 FROM pg_class c WHERE c.relname = 'case_event' "
+            "AND pg_has_role(current_user, c.relowner, 'USAGE')) FROM pg_roles WHERE rolname = current_user")).one()
     if not (superuser or owns):
         return ""
     what = "a superuser of the database" if superuser else "the owner of the tables"

@@ -17,7 +17,7 @@ def verify(session: Session, anchors: Sequence[Anchor] = ()) -> list[str]:
     """All faults; empty: whole. Without an anchor a tail that was cut off, or a chain written anew by the owner, cannot be seen."""
     walk = _Walk({anchor.event: anchor for anchor in anchors})
     faults = [*walk.chain(session), *walk.past_the_end(anchors)]
-    return [*faults, *walk.rows_beside(session), *walk.mentioned.faults(session)]
+    return [*faults, *walk.rows_beside(session), *walk.mentioned.faults(session, walk.erased)]
 
 
 class _Walk:
@@ -27,7 +27,7 @@ class _Walk:
         self._anchors = anchors
         self._last = 0
         self._sealed: dict[str, list[tuple[int, tuple[str, ...], dict[int, str]]]] = {}
-        self._erased: dict[str, int] = {}
+        self.erased: dict[str, int] = {}
         self.mentioned = Mentioned()
 
     def chain(self, session: Session) -> Iterator[str]:
@@ -51,7 +51,7 @@ class _Walk:
                 self._sealed.setdefault(name, []).append((event.id, tuple(part["columns"]), {int(row): digest for row, digest in part["rows"]}))
         elif event.what == ERASED:
             for name, rows in event.data.get("rows", {}).items():
-                self._erased[name] = self._erased.get(name, 0) + int(rows)
+                self.erased[name] = self.erased.get(name, 0) + int(rows)
         self.mentioned.note(event)
 
     def past_the_end(self, anchors: Sequence[Anchor]) -> Iterator[str]:
@@ -73,7 +73,7 @@ class _Walk:
             newest = max(held, default=0)
             for written in written_rows(session, table, table.c.id <= newest):
                 yield from self._row(name, written, held.pop(int(written.values["id"]), None))
-            lawful = self._erased.get(name, 0)
+            lawful = self.erased.get(name, 0)
             if len(held) > lawful:
                 said = f" ({lawful} rows were erased by approved erasures)" if lawful else ""
                 for row, (event, _, _) in sorted(held.items()):

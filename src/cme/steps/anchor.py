@@ -3,8 +3,6 @@
 from datetime import timedelta
 from pathlib import Path
 
-from sqlalchemy.orm import Session
-
 from cme import clock
 from cme.errors import BadInput
 from cme.records import anchors
@@ -19,7 +17,7 @@ ALARM = "anchor:file"
 
 def make(office: Office, stamp: Stamp) -> Anchor:
     """Anchor the record now, by file and by mail. Raises OSError where the file cannot be written: nothing is lost, the mail is queued."""
-    with office.owners_engine() as owner, Session(owner) as session, session.begin():
+    with office.owners_transaction() as session:
         anchor = anchors.anchor(session, stamp)
     with office.transaction() as session:
         office.queue_letter(session, "anchor", to=office.person("head").email, subject_of="record", stamp=stamp,
@@ -67,5 +65,5 @@ def check(office: Office, said: str = "") -> tuple[list[str], list[Anchor]]:
         held = [*held, *anchors.read_anchors(said)]
     if said and not held:
         raise BadInput(f"{said} holds no anchor")
-    with office.owners_engine() as owner, Session(owner) as session:
+    with office.owners_transaction() as session:
         return verify(session, held), held

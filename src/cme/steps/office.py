@@ -79,6 +79,12 @@ class Office(Texting):
             keep_keys(owner, self.sealer)
             yield owner
 
+    @contextmanager
+    def owners_transaction(self) -> Iterator[Session]:
+        """One transaction of the owner's, for what the product's own role may not do or see."""
+        with self.owners_engine() as owner, Session(owner, expire_on_commit=False) as session, session.begin():
+            yield session
+
     def stamp(self, who: str = MACHINE, *, flow_run_id: str | None = None, task_run_id: str | None = None) -> Stamp:
         """Who and now, as a pair."""
         return Stamp(who, clock.now(), flow_run_id, task_run_id)

@@ -128,7 +128,7 @@ def apply(office: Office, number: str, reason: str, stamp: Stamp) -> Erasure:
         raise BadInput(f"an erasure cannot be undone: only {', '.join(office.settings.people.safeguarding)} may approve one, not {stamp.who!r}")
     if len(reason.strip()) < 10:
         raise BadInput("say with --reason, in a sentence, why this list may be erased; it is kept with the record of the erasure")
-    with office.transaction() as session:
+    with office.owners_transaction() as session:         # the product's own role deletes no history
         lock(session)
         listed = propose(office, session, clock.local(stamp.at).date())
         if not listed.lines:
