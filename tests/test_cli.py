@@ -24,6 +24,7 @@ def environment(engine: Engine, tmp_path: Path) -> dict[str, str]:
         "CME_ENVIRONMENT": "test", "CME_DATABASE_URL": engine.url.render_as_string(hide_password=False), "CME_DATA_DIR": str(tmp_path),
         "CME_PEOPLE_FILE": str(tmp_path / "people.yaml"), "CME_REGISTERS_FOLDER": str(tmp_path / "registers"), "CME_SMTP_HOST": "127.0.0.1",
         "CME_MAIL_SENDER": "attendance@school.example", "CME_CLOCK": "2026-11-23T09:30:00", "CME_HOUSE": str(tmp_path / "no-house.json"),
+        "CME_SECRET_KEY": "a secret for tests only",
         "COLUMNS": "200", "NO_COLOR": "1"}
 
 

@@ -24,7 +24,7 @@ def environment(school: School, ten_days_gone: str, tmp_path: Path) -> dict[str,
     return kept | {
         "CME_ENVIRONMENT": "test", "CME_DATABASE_URL": school.engine.url.render_as_string(hide_password=False),
         "CME_DATA_DIR": str(tmp_path), "CME_PEOPLE_FILE": str(tmp_path / "people.yaml"), "CME_CLOCK": "2026-11-23T09:30:00",
-        "CME_HOUSE": str(tmp_path / "no-house.json"), "COLUMNS": "120", "NO_COLOR": "1"}
+        "CME_HOUSE": str(tmp_path / "no-house.json"), "CME_SECRET_KEY": "a secret for tests only", "COLUMNS": "120", "NO_COLOR": "1"}
 
 
 def cme(environment: dict[str, str], *words: str) -> "subprocess.CompletedProcess[str]":
