@@ -19,7 +19,12 @@ from cme.records.tables import Base
 READER = "cme_reader"
 SCHOOL = "cme.school"
 _ONE_AFTER_THE_OTHER = text("SELECT pg_advisory_xact_lock(x'434D4552'::int)")
-_DONE = text(f"SELECT obj_description('{VERSION_TABLE}'::regclass) FROM pg_roles WHERE rolname = :app")
+_DONE = text("SELECT obj_description(cast(:table AS regclass)) FROM pg_roles WHERE rolname = :app")
+_MADE = """DO $$ BEGIN
+    IF NOT EXISTS (SELECT 1 FROM pg_roles WHERE rolname = 'ROLE_NAME') THEN
+        CREATE ROLE ROLE_NAME LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS;
+    END IF;
+END $$"""
 _OWN = f"school = current_setting('{SCHOOL}', true)"
 _THROUGH = (("school", _OWN), ("pupil_id", "pupil_id IN (SELECT id FROM pupil)"), ("case_id", 'case_id IN (SELECT id FROM "case")'),
             ("review_id", "review_id IN (SELECT id FROM review)"), ("request_id", "request_id IN (SELECT id FROM absence_request)"))
@@ -38,8 +43,7 @@ def _condition(table: Table) -> str | None:
 def statements(append_only: list[str]) -> Iterator[str]:
     """What makes the roles and their rights, in order; saying it twice changes nothing."""
     for role in (APP, READER):
-        yield (f"DO $$ BEGIN IF NOT EXISTS (SELECT 1 FROM pg_roles WHERE rolname = '{role}') THEN CREATE ROLE {role} LOGIN NOSUPERUSER NOCREATEDB "
-               f"NOCREATEROLE NOREPLICATION NOBYPASSRLS; END IF; END $$")
+        yield _MADE.replace("ROLE_NAME", role)
         yield f"GRANT USAGE ON SCHEMA public TO {role}"
         yield f"REVOKE ALL ON ALL TABLES IN SCHEMA public FROM {role}"
         yield f"GRANT SELECT ON ALL TABLES IN SCHEMA public TO {role}"
@@ -74,7 +78,7 @@ def grant_where_changed(owner: Engine, password: str = "") -> bool:
     with owner.connect() as connection:
         said = "\n".join(statements(append_only_tables(connection))) + hashlib.sha256(password.encode()).hexdigest()
         mark = f"roles {hashlib.sha256(said.encode()).hexdigest()}"
-        if connection.scalar(_DONE, {"app": APP}) == mark:
+        if connection.scalar(_DONE, {"app": APP, "table": VERSION_TABLE}) == mark:
             return False
     grant(owner, password)
     with owner.begin() as connection:

@@ -7,6 +7,7 @@ from cme.errors import BadInput
 from cme.records.history import record
 from cme.records.resealing import remaining, reseal
 from cme.steps.office import Office
+from cme.steps.owners import owners_engine
 
 
 def rotate(office: Office, by: str, told: Callable[[str, int], None] = lambda column, rows: None) -> dict[str, int]:
@@ -23,7 +24,7 @@ def rotate(office: Office, by: str, told: Callable[[str, int], None] = lambda co
         record(session, "school", "key.rotation_begun", office.stamp(by), "the records are sealed again by the newest key",
                {"key": sealer.ids[0], "former": sealer.ids[1:]})
     done: Counter[str] = Counter()
-    with office.owners_engine() as engine:
+    with owners_engine(office.settings, office.engine, sealer) as engine:
         for column, rows in reseal(engine, sealer):
             done[column] += rows
             told(column, rows)

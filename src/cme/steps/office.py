@@ -20,13 +20,14 @@ from cme.mail.render import letter
 from cme.mail.smtp import SafeMail
 from cme.mail.tokens import Token
 from cme.records import outbox
-from cme.records.database import APP, engine, open_records
+from cme.records.database import open_records
 from cme.records.history import MACHINE, Stamp
 from cme.records.sealed_columns import keep_keys
 from cme.records.sealing import Sealer
 from cme.steps.mail_routes import mailer_of, token_of
 from cme.steps.recipients import permission
 from cme.steps.texting import Texting
+from cme.steps.owners import owners_engine
 from cme.steps.wording import language_for, say_in_english
 
 HOUSE_FILE = "CME_HOUSE"       # where a running `cme up` or `cme demo` says how to reach it
@@ -62,27 +63,9 @@ class Office(Texting):
             yield session
 
     @contextmanager
-    def owners_engine(self) -> Iterator[Engine]:
-        """An engine of the owner of the tables, for what the product's own role may not do or see (keys, anchors, all schools); closed at the
-        end of the block. On a server without ``CME_DATABASE_OWNER_URL`` it is the product's own."""
-        with ExitStack() as stack:
-            url = self.settings.owner_url()
-            private = self.settings.data_dir / "postgresql"
-            if url is None and self.engine.url.username == APP and private.is_dir():
-                from cme.records.embedded import Cluster
-                url = stack.enter_context(Cluster.start(private)).url(str(self.engine.url.database))
-            if url is None:
-                yield self.engine
-                return
-            owner = engine(url)
-            stack.callback(owner.dispose)
-            keep_keys(owner, self.sealer)
-            yield owner
-
-    @contextmanager
     def owners_transaction(self) -> Iterator[Session]:
         """One transaction of the owner's, for what the product's own role may not do or see."""
-        with self.owners_engine() as owner, Session(owner, expire_on_commit=False) as session, session.begin():
+        with owners_engine(self.settings, self.engine, self.sealer) as owner, Session(owner, expire_on_commit=False) as session, session.begin():
             yield session
 
     def stamp(self, who: str = MACHINE, *, flow_run_id: str | None = None, task_run_id: str | None = None) -> Stamp:

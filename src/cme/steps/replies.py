@@ -85,7 +85,8 @@ def _about(session: Session, incoming: Incoming, pupils: list[int], stamp: Stamp
     sent = session.execute(select(Outbox.subject_of, Outbox.recipient).where(
         Outbox.channel == incoming.channel, Outbox.kind.like("parent%"),
         Outbox.created_at > stamp.at - ANSWERS, Outbox.handed_over_at.is_not(None)).order_by(Outbox.created_at))
-    return list(dict.fromkeys((*([incoming.answers] if incoming.answers else []), *cases, *(about for about, recipient in sent if recipient.lower() == incoming.sender.lower()))))
+    theirs = [about for about, recipient in sent if recipient.lower() == incoming.sender.lower()]
+    return list(dict.fromkeys((*([incoming.answers] if incoming.answers else []), *cases, *theirs)))
 
 
 def watch(office: Office, stamp: Stamp) -> list[int]:
