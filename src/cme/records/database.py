@@ -121,7 +121,7 @@ def newest_migration() -> str:
     return head
 
 
-def _bring_up_to_date(owner_url: str, password: str = "", roles_too: bool = True) -> None:
+def _bring_up_to_date(owner_url: str, password: str | None = None, roles_too: bool = True) -> None:
     """Migrations, and then the roles and their rights, where anything of either has changed."""
     owner = engine(owner_url)
     try:

@@ -62,7 +62,7 @@ def statements(append_only: list[str]) -> Iterator[str]:
         yield f'REVOKE ALL ON "{name}" FROM {READER}'
 
 
-def grant(owner: Engine, password: str = "") -> None:
+def grant(owner: Engine, password: str | None = None) -> None:
     """Make the roles and give them their rights on the tables of ``owner``, which connects as the owner of the tables and may make roles.
     ``password`` (the private database's) lets the application in; without one a person sets it."""
     with owner.begin() as connection:
@@ -73,10 +73,10 @@ def grant(owner: Engine, password: str = "") -> None:
             set_password(connection, APP, password)
 
 
-def grant_where_changed(owner: Engine, password: str = "") -> bool:
+def grant_where_changed(owner: Engine, password: str | None = None) -> bool:
     """The same unless it was done for these tables and this password already; True where it was done now."""
     with owner.connect() as connection:
-        said = "\n".join(statements(append_only_tables(connection))) + hashlib.sha256(password.encode()).hexdigest()
+        said = "\n".join(statements(append_only_tables(connection))) + hashlib.sha256((password or "").encode()).hexdigest()
         mark = f"roles {hashlib.sha256(said.encode()).hexdigest()}"
         if connection.scalar(_DONE, {"app": APP, "table": VERSION_TABLE}) == mark:
             return False
