@@ -38,6 +38,10 @@ class _Frozen(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+# whose number stands in letters, and who is asked to ring it
+RUNG = {"dsl": "the local authority is told to ring it", "attendance_officer": "parents and carers are told to ring it"}
+
+
 class Person(_Frozen):
     """One role-holder. The key in the file ("dsl", "deputy_2", ...) is what history and reviews name."""
 
@@ -154,6 +158,8 @@ class People(_Frozen):
                    for n, a in enumerate(self.away, 1) if a.person not in self.keys]
         faults += [f"on_duty, entry {n}: {key!r} may not decide; use some of {', '.join(self.safeguarding)}"
                    for n, r in enumerate(self.on_duty, 1) for key in r.people if key not in self.safeguarding]
+        faults += [f"{key}: no telephone; {why}, and no letter leaves with a hole in it: give the number" for key, why in RUNG.items()
+                   if not getattr(self, key).telephone.strip()]
         if len({self.of(key).email.lower() for key in self.safeguarding}) < 2:
             faults.append("the DSL, the deputies and the head are one person, and nobody may confirm their own decision; name a second one")
         if faults:

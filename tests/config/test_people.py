@@ -101,7 +101,7 @@ def test_a_changed_file_is_read_at_the_next_question_without_a_restart(tmp_path:
     path = write(tmp_path / "people.yaml")
     settings = Settings(_env_file=None, environment="test", people_file=path, data_dir=tmp_path)  # type: ignore[call-arg]
     assert settings.people.of("dsl").name == "Imogen Thistlewick"
-    write(path, dsl={"name": "Ottoline Brackenbury", "email": "dsl@larkspur-bridge.example"})
+    write(path, dsl={"name": "Ottoline Brackenbury", "email": "dsl@larkspur-bridge.example", "telephone": "0121 496 0101"})
     assert settings.people.of("dsl").name == "Ottoline Brackenbury"
 
 
@@ -144,3 +144,10 @@ def test_production_needs_a_second_way_for_alarms_and_a_real_one(tmp_path: Path,
     assert "no second route" in said(alarm_smtp_host="SMTP.school.example", alarm_sender="a@other.example")[0]
     assert said(alarm_smtp_host="smtp.other.example")[0].startswith("CME_ALARM_SENDER")
     assert said(alarm_smtp_host="smtp.other.example", alarm_sender="a@other.example") == []
+
+
+@pytest.mark.parametrize("role", ["dsl", "attendance_officer"])
+def test_whoever_is_rung_by_parents_or_the_authority_must_have_a_telephone(tmp_path: Path, role: str) -> None:
+    """Without it the letter to a parent could never be written, and the contact with them never begin."""
+    with pytest.raises(ConfigFaults, match=f"{role}: no telephone"):
+        load_people(write(tmp_path / "people.yaml", **{role: {**PEOPLE[role], "telephone": " "}}))

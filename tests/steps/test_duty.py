@@ -141,7 +141,7 @@ def test_a_new_dsl_gets_a_code_of_their_own_and_the_old_dsls_code_and_link_are_d
     with school.transaction() as session:
         review = session.scalars(select(Review).where(Review.kind == SAFEGUARDING)).one()
         token = issue_link(session, school.sealer, review, "dsl", school.stamp(), timedelta(days=1))
-    people(school, dsl={"name": "Ottoline Brackenbury", "email": "new-dsl@larkspur-bridge.example"})
+    people(school, dsl={"name": "Ottoline Brackenbury", "email": "new-dsl@larkspur-bridge.example", "telephone": "0121 496 0101"})
     assert not take_answer(school, before_the_dsl, SAFEGUARDING, "k1", answer(old), RUN).accepted
     with school.transaction() as session:
         assert link_holder(session, school.sealer, token, clock.now()) is None
@@ -157,7 +157,7 @@ def test_who_held_a_key_at_any_moment_stays_on_record(school: School, set_clock:
     staff.notice_changes(school, school.stamp())
     before = clock.now()
     set_clock("2026-12-01T08:00:00")
-    people(school, dsl={"name": "Ottoline Brackenbury", "email": "dsl@larkspur-bridge.example"})
+    people(school, dsl={"name": "Ottoline Brackenbury", "email": "dsl@larkspur-bridge.example", "telephone": "0121 496 0101"})
     assert staff.notice_changes(school, school.stamp()) == ["dsl"] and staff.notice_changes(school, school.stamp()) == []
     with school.transaction() as session:
         then, now = holder_at(session, "dsl", before), holder_at(session, "dsl", clock.now())
@@ -207,7 +207,7 @@ def test_the_history_names_whoever_held_the_key_at_that_time(school: School, bef
     staff.notice_changes(school, school.stamp())
     assert take_answer(school, before_the_dsl, SAFEGUARDING, "k1", answer(code_for(school, "dsl")), RUN).accepted
     set_clock("2026-12-01T08:00:00")
-    people(school, dsl={"name": "Ottoline Brackenbury", "email": "new-dsl@larkspur-bridge.example"})
+    people(school, dsl={"name": "Ottoline Brackenbury", "email": "new-dsl@larkspur-bridge.example", "telephone": "0121 496 0101"})
     staff.notice_changes(school, school.stamp())
     decided = [line for line in view.history(school, before_the_dsl) if line.kind == "decision.made"]
     assert [line.who for line in decided] == ["Imogen Thistlewick (designated safeguarding lead)"]
