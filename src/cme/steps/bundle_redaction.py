@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from cme.config.disclosure import Disclosure
@@ -38,8 +38,11 @@ def redaction_of(office: Office, session: Session, facts: Facts, disclosure: Dis
         words |= dict.fromkeys(filter(None, names), STAFF)
     for name in (*_both(pupil.forename, pupil.surname), pupil.upn, *(own if disclosure.contacts != "none" else ())):
         words.pop(name, None)
-    near = or_(Pupil.group_key == pupil.group_key, Pupil.address == pupil.address if pupil.address else func.lower(Pupil.surname) == pupil.surname.lower())
-    mates = session.scalars(select(Pupil.forename).where(Pupil.id != pupil.id, Pupil.school == pupil.school, near, Pupil.forename != "").distinct())
+    others = session.execute(select(Pupil.forename, Pupil.group_key, Pupil.address, Pupil.surname).where(
+        Pupil.id != pupil.id, Pupil.school == pupil.school, Pupil.forename != ""))
+    # the address is sealed: it is compared here, not in the database
+    mates = {row.forename for row in others if row.group_key == pupil.group_key or (
+        row.address == pupil.address if pupil.address else row.surname.lower() == pupil.surname.lower())}
     not_them = {part for name in (pupil.forename, pupil.surname, *own, *(office.person(key).name for key in office.settings.people.keys))
                 for part in name.casefold().split()}
     allowed = [office.settings.mail_sender, office.policies.authority.mailbox, office.policies.authority.telephone,
