@@ -10,8 +10,8 @@ from cme.services.demo import PEOPLE
 
 DEPUTY_2 = {"name": "Tabitha Nettlecombe", "email": "deputy-2@larkspur-bridge.example"}
 DEPUTY_3 = {"name": "Ambrose Wickenden", "email": "deputy-3@larkspur-bridge.example"}
-NEW_DSL = {"name": "Ottoline Brackenbury", "email": "new-dsl@larkspur-bridge.example"}
-NEW_OFFICER = {"name": "Rosamund Pettifer", "email": "new-attendance@larkspur-bridge.example"}
+NEW_DSL = {"name": "Ottoline Brackenbury", "email": "new-dsl@larkspur-bridge.example", "telephone": "0121 496 0111"}
+NEW_OFFICER = {"name": "Rosamund Pettifer", "email": "new-attendance@larkspur-bridge.example", "telephone": "0121 496 0114"}
 # who never answers anything while they hold that key: (person, from, until)
 SILENT = [("deputy_dsl", "2026-11-01", "2027-01-31"), ("deputy_3", "2027-01-01", "2027-12-31")]
 

@@ -9,13 +9,15 @@ import pytest
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
-from cme.records import database
+from cme.records import database, roles
 from cme.records.embedded import Cluster
 from cme.records.sealed_columns import keep_keys
 from cme.records.sealing import Sealer
 
 _numbers = count(1)
+PASSWORD = "of the tests"
 SECRET = "a secret for tests only"
+PASSWORD = "of the tests"       # of the role as which the product connects
 
 
 @pytest.fixture(scope="session")
@@ -34,6 +36,7 @@ def template(cluster: Cluster) -> str:
     cluster.create_database("migrated")
     migrated = database.engine(cluster.url("migrated"))
     database.upgrade(migrated)
+    roles.grant(migrated, PASSWORD)
     migrated.dispose()
     return "migrated"
 

@@ -170,6 +170,12 @@ def test_the_owner_anchors_and_verifies_all_schools_of_a_database(owner: Engine,
         assert verify(session) == []
 
 
+def test_a_row_that_may_lack_one_of_its_links_is_found_by_any_of_them() -> None:
+    """An attempt to reach a parent is of a case, or of an absence without one; a visit always of an absence, and only perhaps of a case."""
+    assert roles.separation()["contact_attempt"] == 'case_id IN (SELECT id FROM "case") OR request_id IN (SELECT id FROM absence_request)'
+    assert roles.separation()["home_visit"] == "request_id IN (SELECT id FROM absence_request)"
+
+
 def test_every_table_that_names_a_school_a_pupil_a_case_or_a_question_is_separated() -> None:
     shared = {name for name, condition in roles.separation().items() if condition is None}
     assert {"alarm", "case_event", "case_number", "outbox", "prefect_record", "role_holder", "roster"} <= shared

@@ -103,6 +103,7 @@ TAMPERED = [
 ]
 
 
+@pytest.mark.usefixtures("as_owner")
 @pytest.mark.parametrize(("table", "change", "sentence", "detail"), TAMPERED, ids=[change[:45] for _, change, _, _ in TAMPERED])
 def test_a_row_that_no_longer_says_what_its_event_says_is_found(school: School, decided: str, table: str, change: str, sentence: str,
                                                                detail: str) -> None:

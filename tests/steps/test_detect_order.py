@@ -43,6 +43,7 @@ def found_after(school: School, key: str, life: Life, pulls: Sequence[Pull],
     return [judge(record, LAST, book) for record in records]
 
 
+@pytest.mark.usefixtures("as_owner")
 @pytest.mark.parametrize("seed", [1, 2])
 def test_the_order_in_which_register_versions_arrive_changes_no_finding(school: School, set_clock: Callable[[str], None],
                                                                         seed: int) -> None:

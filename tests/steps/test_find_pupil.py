@@ -49,6 +49,7 @@ def test_a_single_letter_or_a_part_that_everybody_has_is_refused(school: School)
         find(school, "manyfold")
 
 
+@pytest.mark.usefixtures("as_owner")
 def test_pupils_of_another_school_are_not_found(school: School) -> None:
     from sqlalchemy import update
 

@@ -117,6 +117,7 @@ def test_what_was_never_sealed_is_sealed_by_a_rotation(office: School, decided: 
         assert connection.scalar(text("SELECT count(*) FROM contact WHERE email NOT LIKE 'cme1.%'")) == 0
 
 
+@pytest.mark.usefixtures("as_owner")
 def test_only_sealed_columns_of_an_append_only_row_change_and_only_where_that_was_said(office: School, decided: str) -> None:
     for said, change in (("off", {"reason": "another"}), ("on", {"outcome": "another"})):
         with pytest.raises(IntegrityError, match="append-only"), office.engine.begin() as connection:

@@ -282,6 +282,7 @@ def test_a_report_that_names_nobody_in_any_form_is_kept_as_it_was_given(school: 
         assert all("Bramblewick" not in row.mail_subject for row in session.scalars(select(Outbox)))
 
 
+@pytest.mark.usefixtures("as_owner")
 def test_a_pupil_of_another_school_is_not_known_here(school: School, child: str) -> None:
     with school.transaction() as session:
         session.scalars(select(Pupil)).one().school = "330/0000"

@@ -39,6 +39,7 @@ def test_verify_says_that_it_is_whole_and_whether_it_was_compared_with_anything(
     assert "It fits 2 anchor(s)" in typed.export_text()
 
 
+@pytest.mark.usefixtures("as_owner")
 def test_verify_names_every_place_and_fails(typed: Console, school: School, ten_days_gone: str) -> None:
     with owner(school.engine, "case_event") as connection:
         connection.execute(text("UPDATE case_event SET who = 'head' WHERE id = 2"))
@@ -70,6 +71,7 @@ def test_history_shows_both_clocks_and_the_runs_from_our_copy(typed: Console, sc
     assert "review CME: Completed" in typed.export_text()
 
 
+@pytest.mark.usefixtures("as_owner")
 def test_database_roles_makes_them_or_prints_the_statements(school: School, monkeypatch: pytest.MonkeyPatch, tmp_path: Path,
                                                             capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setenv("CME_ENVIRONMENT", "test")

@@ -102,6 +102,7 @@ MEDDLING = {
     "UPDATE case_event SET erased_by = NULL WHERE id = {last}": "was changed after it was written"}
 
 
+@pytest.mark.usefixtures("as_owner")
 def test_whoever_meddles_with_emptied_events_is_found(school: School, old: str) -> None:
     with school.transaction() as session:
         record(session, "school", "pull.failed", school.stamp(), "of no child")
@@ -115,6 +116,7 @@ def test_whoever_meddles_with_emptied_events_is_found(school: School, old: str) 
         assert any(sentence in fault for fault in faults), meddling
 
 
+@pytest.mark.usefixtures("as_owner")
 def test_append_only_rows_go_in_no_other_way(school: School, old: str) -> None:
     approve(school)
     with school.transaction() as session:
@@ -126,6 +128,7 @@ def test_append_only_rows_go_in_no_other_way(school: School, old: str) -> None:
                 connection.execute(text(statement))
 
 
+@pytest.mark.usefixtures("as_owner")
 def test_an_erasure_in_progress_may_only_empty_events(school: School, old: str) -> None:
     for change in ("who = 'nobody'", "why = 'other'", "data = '{\"a\": 1}'", "why = '', data = '{}', hash = 'x'", "why = '', data = '{}'"):
         with pytest.raises(IntegrityError, match="append-only"), school.engine.begin() as connection:

@@ -36,6 +36,7 @@ def test_the_dossier_is_frozen_when_the_review_opens_and_the_decision_refers_to_
         assert decision.shown_hash == frozen.dossier_hash and frozen.dossier["pupil"]["surname"] == "Bramblewick"
 
 
+@pytest.mark.usefixtures("as_owner")
 def test_what_was_shown_cannot_be_changed_in_the_database(school: School, before_the_dsl: str) -> None:
     with pytest.raises(DBAPIError, match="append-only"), school.transaction() as session:
         for frozen in session.scalars(select(DossierShown)):

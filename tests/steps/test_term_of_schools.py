@@ -10,12 +10,14 @@ from collections.abc import Callable
 from datetime import date, timedelta
 from random import Random
 
+import pytest
 from tests.steps.school import School
 from tests.steps.term_of_schools import FIRST, POLL, SAVED, SEEN, STALE, Term, figures, some_schools
 
 SCHOOLS, DAYS = int(os.environ.get("CME_TERM_SCHOOLS", "5")), int(os.environ.get("CME_TERM_DAYS", "2"))
 
 
+@pytest.mark.usefixtures("as_owner")
 def test_every_late_register_is_found_and_almost_nobody_is_reminded_in_vain(school: School, set_clock: Callable[[str], None]) -> None:
     term = Term(some_schools(school, SCHOOLS), Random(7))
     every = list(school.policies.calendar.school_days(date(2026, 9, 1), date(2026, 12, 18)))

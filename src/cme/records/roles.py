@@ -37,7 +37,10 @@ def separation() -> dict[str, str | None]:
 
 
 def _condition(table: Table) -> str | None:
-    return next((condition for column, condition in _THROUGH if column in table.columns), None)
+    """By what every row has; where a row has one of several (an attempt of a case, or of a request without one), by any of them."""
+    links = {column: condition for column, condition in _THROUGH if column in table.columns}
+    sure = next((condition for column, condition in links.items() if not table.columns[column].nullable), None)
+    return sure or " OR ".join(links.values()) or None
 
 
 def statements(append_only: list[str]) -> Iterator[str]:
