@@ -9,7 +9,8 @@ from sqlalchemy.orm import Session
 
 from cme.records.tables import CaseEvent
 
-# the words and numbers of config/school.yaml and of the tasks, written out: nothing is taken from the product
+# the words and numbers of config/school.yaml and of the tasks, written out: nothing is taken from the product. Birmingham's pack takes the
+# day-one report by telephone only, so that no report in writing is required of it
 QUERY = """
 WITH e AS (SELECT id, subject, at, what, why, data FROM opened_event),
 closed AS (SELECT subject, min(at) AS at FROM e WHERE what = 'case.closed' GROUP BY subject),
@@ -59,9 +60,6 @@ rows AS (
   SELECT CASE WHEN kind LIKE 'Referral to children%' THEN 'referral_day_one' WHEN kind LIKE 'Strategy%' OR kind LIKE 'Section 47%'
               OR kind LIKE 'Child protection conference%' THEN 'meetings' WHEN kind LIKE '%safeguarding record' THEN 'safeguarding_record'
               ELSE 'actions' END, due, done, NULL FROM tasks
-  UNION ALL
-  SELECT 'day_one_report', due, (SELECT o.sent_at FROM outbox o WHERE o.dedupe_key = 'day-one-report:' || action), NULL
-  FROM tasks WHERE kind LIKE 'Referral to children%'
   UNION ALL
   SELECT 'appraisal', at, CASE WHEN (SELECT count(*) FROM jsonb_each_text(data->'appraisal') WHERE value IN ('Yes', 'No', 'Unknown')) = 8 THEN at END, NULL
   FROM e WHERE what = 'decision.made'
