@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy import select, text
-from tests.steps.conftest import school  # noqa: F401  (fixture)
+from tests.steps.conftest import as_owner, school  # noqa: F401  (fixtures)
 from tests.steps.school import School
 
 from cme import clock
@@ -58,7 +58,7 @@ def secrets(school: School) -> set[str]:  # noqa: F811
 
 
 @pytest.fixture
-def lived(school: School, monkeypatch: pytest.MonkeyPatch) -> tuple[School, str]:  # noqa: F811
+def lived(as_owner: None, school: School, monkeypatch: pytest.MonkeyPatch) -> tuple[School, str]:  # noqa: F811
     """A school whose cases have been lived, and all that was logged meanwhile."""
     monkeypatch.syspath_prepend(str(BENCHMARKS))
     first = date(2026, 9, 7) if CASES > 50 else date(2026, 11, 30)

@@ -18,8 +18,11 @@ import psutil
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
+from cme.config.settings import load_settings
 from cme.errors import Misconfigured
 from cme.records.history import Stamp, record, verify
+from cme.records.sealed_columns import keep_keys
+from cme.records.sealing import Sealer
 from cme.services.keeper import marked
 from cme.services.prefect_api import PrefectApi
 from cme.services.prefect_server import without_prefect
@@ -73,6 +76,7 @@ def steps() -> list[str]:
 def house(short_home: Path, steps: list[str]) -> Iterator[House]:
     with House(short_home, progress=steps.append) as started:
         started.start()
+        keep_keys(started.records.engine, Sealer(*load_settings(data_dir=short_home, environment="test").secrets()))   # the house's own
         yield started
 
 

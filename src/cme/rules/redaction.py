@@ -5,8 +5,9 @@ What a machine can find it replaces, and counts. It cannot know that "his cousin
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 CHILD, DETAIL, PERSON = "[another child]", "[contact detail]", "[another person]"
@@ -17,31 +18,42 @@ _BETWEEN = frozenset(" \t\r\n\u00a0,.-'\u2019\u2010\u2011")
 _REFERENCE = re.compile(r"\b(?:CME-\d{4}-\d{4,}|P-\d{1,9})\b")
 
 
-@dataclass
+@dataclass(frozen=True)
 class Redaction:
     """``words``: what may not stand, each with what stands instead; whole words, however capitals are written. ``forenames``: those of
     classmates and of children of the same home, found only with a capital. ``allowed``: addresses and telephone numbers that may stay.
     ``own``: the references of the child itself. ``counts`` says how often what was replaced."""
 
     words: Mapping[str, str] = field(default_factory=dict)
-    forenames: Iterable[str] = ()
-    allowed: Iterable[str] = ()
-    own: Iterable[str] = ()
+    forenames: Collection[str] = ()
+    allowed: Collection[str] = ()
+    own: Collection[str] = ()
     counts: Counter[str] = field(default_factory=Counter)
 
-    def __post_init__(self) -> None:
-        self._starts: dict[str, list[tuple[tuple[str, ...], str]]] = {}
+    @cached_property
+    def _starts(self) -> dict[str, list[tuple[tuple[str, ...], str]]]:
+        found: dict[str, list[tuple[tuple[str, ...], str]]] = {}
         for word, instead in self.words.items():
             if parts := tuple(part.casefold() for part in _WORD.findall(word)):
-                self._starts.setdefault(parts[0], []).append((parts, instead))
+                found.setdefault(parts[0], []).append((parts, instead))
         for name in self.forenames:
             if len(name) > 2 and name[:1].isupper() and _WORD.fullmatch(name):
-                self._starts.setdefault(name.casefold(), []).append(((name.casefold(),), CHILD))
-        self._capital = {name.casefold() for name in self.forenames}
-        for each in self._starts.values():
-            each.sort(key=lambda found: -len(found[0]))
-        self._allowed = {_digits(each) for each in self.allowed}
-        self._own = set(self.own)
+                found.setdefault(name.casefold(), []).append(((name.casefold(),), CHILD))
+        for each in found.values():
+            each.sort(key=lambda one: -len(one[0]))
+        return found
+
+    @cached_property
+    def _capital(self) -> set[str]:
+        return {name.casefold() for name in self.forenames}
+
+    @cached_property
+    def _allowed(self) -> set[str]:
+        return {_digits(each) for each in self.allowed}
+
+    @cached_property
+    def _own(self) -> set[str]:
+        return set(self.own)
 
     def text(self, said: str) -> str:
         """``said`` without third parties."""
