@@ -60,5 +60,6 @@ def test_the_page_documents_every_column_and_only_those() -> None:
                                                           "do_not_contact"))
     others = {"session", "lesson", "sole", "guest", "yes", "no", "first_completed", "last_saved", "observed", "none", "registers",
               "pupils", "contacts",
-              "staff", "expected", "local_codes"}
+              "staff", "expected", "local_codes", "en", "pl", "ur",                             # languages of letters
+              "cme_registers", "cme_pupils", "cme_contacts", "cme_staff", "cme_expected"}       # the school's own views
     assert told - known <= others, f"documented but unknown: {told - known - others}"
