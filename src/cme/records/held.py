@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from sqlalchemy import ColumnElement, Table, or_, select
 from sqlalchemy.orm import Session
 
+from cme.records.absences import name_of
 from cme.records.tables import (
     AbsenceRequest, Base, Case, CaseEvent, HomeSchoolNotice, Outbox, Pupil, ReceivedMessage, Review, RollChange)
 
@@ -49,11 +50,6 @@ def of_cases(session: Session, numbers: Iterable[int]) -> Held:
     references = set(session.scalars(select(Case.reference).where(Case.id.in_(cases))))
     asked = {name_of(request) for request in session.scalars(select(AbsenceRequest).where(AbsenceRequest.case_id.in_(cases)))}
     return Held(frozenset(), cases, frozenset(references | asked))
-
-
-def name_of(request: AbsenceRequest) -> str:
-    """How a request about an absence is named where names may not stand."""
-    return f"ABS-{request.id}"
 
 
 def together(parts: list[Held]) -> Held:

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from cme import clock
 from cme.records import cases
-from cme.records.held import name_of
+from cme.records.absences import name_of
 from cme.records.tables import (
     AbsenceRequest, Action, Alarm, Case, Decision, Flag, LegalHold, MissingReport, Outbox, Pupil, ReceivedMessage, Review, RightsRequest)
 from cme.rules.day_one import watched_flags
