@@ -25,13 +25,13 @@ import yaml
 from school_year import PUPILS_A_SCHOOL, SchoolYear
 from sqlalchemy import Engine, text
 from sqlalchemy.orm import Session
-from stored import keep, private_cluster, records, schools_of
+from stored import SEALER, keep, private_cluster, records, schools_of
 
 from cme.config.policies import load
 from cme.config.settings import Settings
-from cme.records import registers
+from cme.records import database, registers, roles
 from cme.records.history import Stamp
-from cme.records.sealing import Sealer
+from cme.records.sealed_columns import keep_keys
 from cme.services.demo import PEOPLE
 from cme.sources.source import Mark, Pulled, RegisterDocument, TimeSemantics
 from cme.steps import detect as detect_step
@@ -84,6 +84,24 @@ def store(engine: Engine, pulled: dict[str, Pulled], year: SchoolYear, moment: d
                                       time_semantics=TimeSemantics.NONE)
     new, changed, same = (sum(getattr(result, f"registers_{name}") for result in results.values()) for name in ("new", "changed", "unchanged"))
     return f"{new} new, {changed} changed, {same} unchanged"
+
+
+def as_application(owner: Engine) -> Engine:
+    """The same database as the role as which the product connects: it sees one school's rows."""
+    roles.grant(owner, "of the benchmark")
+    made = database.engine(owner.url.set(username=database.APP, password="of the benchmark").render_as_string(hide_password=False))
+    keep_keys(made, SEALER)
+    return made
+
+
+def store_each(engine: Engine, pulled: dict[str, Pulled], year: SchoolYear, moment: datetime) -> str:
+    """Each school in a transaction and a session of its own, as schools pull by themselves."""
+    for school, what in pulled.items():
+        with Session(engine) as session, session.begin():
+            session.execute(text("SELECT set_config(:name, :school, true)"), {"name": roles.SCHOOL, "school": school})
+            registers.store_all(session, {school: what}, source="bench", codes=year.book.codes, stamp=Stamp("machine", moment),
+                                time_semantics=TimeSemantics.NONE)
+    return f"{sum(len(what.registers) for what in pulled.values())} registers"
 
 
 def copy_as_rows(engine: Engine, pulled: dict[str, Pulled], encoded: str = "") -> str:
@@ -146,7 +164,7 @@ def whole_check(cluster: Any, folder: Path) -> list[str]:
     export.mkdir()
     settings = Settings(_env_file=None, environment="test", people_file=people, mail_sender="attendance@school.example",  # type: ignore[call-arg]
                         smtp_host="127.0.0.1", smtp_tls="none", data_dir=folder, registers_folder=export)
-    office = Office(engine, settings, policies, Sealer("for the benchmark only"))
+    office = Office(engine, settings, policies, SEALER)
     days = [year.days[-1] - timedelta(days=n) for n in range(policies.school.pull_window_days, -1, -1)]
     for day in days:
         if day in year.days:
@@ -207,6 +225,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         changed, number = with_some_changed(second)
         said = meter.measure("one register in a hundred changed", lambda: store(engine, changed, year, tomorrow + 2 * later))
         faults += [] if said == f"0 new, {number} changed, {documents - number} unchanged" else [f"{number} had changed, but: {said}"]
+        application = as_application(engine)
+        for at, (who, role) in enumerate((("owner", engine), ("application", application)), start=2):
+            day = the_day(year, 60 + at, MOMENT + at * timedelta(days=1), given.pupils_a_register)
+            meter.measure(f"a day school by school, as the {who}", lambda: store_each(role, day, year, MOMENT + at * timedelta(days=1)))  # noqa: B023
+        application.dispose()
         engine.dispose()
         faults += whole_check(cluster, Path(folder))
     for fault in faults:

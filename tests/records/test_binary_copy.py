@@ -4,9 +4,12 @@ from datetime import date, datetime, timedelta, timezone
 
 import psycopg2
 import pytest
-from sqlalchemy import select
+from sqlalchemy import Engine, select
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
+from tests.conftest import PASSWORD
 
+from cme.records import database
 from cme.records.binary_copy import copy_rows
 from cme.records.tables import Flag, RegisterVersion, Roster
 
@@ -40,6 +43,20 @@ def test_an_error_of_the_database_says_nothing_of_the_row(session: Session) -> N
     with pytest.raises(psycopg2.Error) as caught:
         copy_rows(session, RegisterVersion, [{**ROW, "taken_by": "Quillfeather\x00"}])
     assert "invalid byte sequence" in str(caught.value) and "Quillfeather" not in str(caught.value)
+
+
+@pytest.mark.parametrize("many", [1, 500], ids=["few", "many"])
+def test_a_role_that_sees_one_school_writes_the_same_rows(engine: Engine, many: int) -> None:
+    app = database.engine(engine.url.set(username=database.APP, password=PASSWORD).render_as_string(hide_password=False), ROW["school"])
+    with Session(app) as session, session.begin():
+        for _ in range(2):                  # also twice in a transaction
+            copy_rows(session, RegisterVersion, [ROW] * many)
+    with Session(app) as session:
+        kept = session.scalars(select(RegisterVersion)).all()
+        assert len(kept) == 2 * many and all({name: getattr(each, name) for name in ROW} == ROW for each in kept)
+        with pytest.raises(DBAPIError if many == 1 else psycopg2.Error, match="row-level security"):
+            copy_rows(session, RegisterVersion, [{**ROW, "school": "999/0002"}] * many)
+    app.dispose()
 
 
 def test_a_value_of_another_kind_is_refused(session: Session) -> None:
