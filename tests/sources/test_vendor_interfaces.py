@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from datetime import datetime, timedelta, timezone
+from datetime import date, datetime, timedelta, timezone
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -13,7 +13,7 @@ from cme.errors import Misconfigured, Transient
 from cme.sources.arbor import ArborSource
 from cme.sources.bromcom import BromcomSource
 from cme.sources.http_api import Patience
-from cme.sources.source import Contact, Pulled, Source, TimeSemantics
+from cme.sources.source import Contact, Pulled, Pupil, Source, TimeSemantics
 from cme.sources.wonde import WondeSource
 from tests.sources.one_school import FRIDAY, MARKS, MONDAY, NAMES
 from tests.sources.stub_server import Reply, Stub, cut_off, truncated
@@ -334,7 +334,7 @@ def test_midnight_in_utc_is_the_day_it_is_in_london(wonde: WondeStub) -> None:
 
 def test_with_a_cursor_only_changes_are_read_and_nothing_is_taken_back_for_it(wonde: WondeStub) -> None:
     first = WondeSource(wonde.url, "A1234567890", lambda: "open-sesame").pull(None)
-    assert first.cursor == {"updated": "2026-11-23 18:00:00", "whole": "2026-11-23", "deleted": ""} and first.whole
+    assert first.cursor == {"updated": "2026-11-23 18:00:00", "whole": "2026-11-23", "deleted": "", "leavers": "2026-11-23"} and first.whole
     later = WondeSource(wonde.url, "A1234567890", lambda: "open-sesame", cursor=first.cursor).pull([FRIDAY, MONDAY])
     assert {r.local_date for r in later.registers} == {MONDAY} and not later.whole and not any(r.complete for r in later.registers)
     assert ("attendance/session/", True) not in later.places
@@ -380,7 +380,34 @@ def test_a_machine_writes_only_to_whom_the_source_gives_parental_responsibility(
         assert contacts["12"].email == "p12@home.example"
 
 
+def test_wonde_says_when_pupils_came_and_left_who_is_in_care_and_nothing_without_the_right(wonde: WondeStub) -> None:
+    def pupils(**more: Any) -> dict[str, Pupil]:
+        pulled = WondeSource(wonde.url, "A1234567890", lambda: "open-sesame", **more).pull([MONDAY])
+        assert pulled.rows_read == pulled.rows_accepted + len(pulled.bad_rows)
+        return {pupil.mis_id: pupil for pupil in pulled.pupils}
+
+    every = wonde.rows["students/"]
+    for mis_id, day in (("15", "2026-11-06"), ("16", "2019-07-19"), ("12", "2026-10-01"), ("17", "long ago")):     # gone, long gone, come back, unreadable
+        wonde.rows["students-leaver/"].append({**every[0], "id": mis_id, "education_details": {"data": {"leaving_date": day}}})
+    found = pupils()
+    assert set(found) == {"12", "13", "14", "15"} and found["15"].left == date(2026, 11, 6)
+    assert {p.admitted for p in found.values()} == {date(2026, 9, 2), None} and found["12"].left is None and "left" in (found["12"].given or ())
+    assert {mis_id: p.flags for mis_id, p in found.items()} == {"12": (), "13": ("looked after",), "14": ("EHCP",), "15": ()}
+    assert "15" not in pupils(cursor={"leavers": "2026-11-23"})                                        # once a day
+    every[0]["education_details"]["data"].update(admission_date=None)
+    every[0]["extended_details"]["data"].update(in_lea_care=None)
+    assert not {"admitted", "left", "flags"} & (pupils()["12"].given or frozenset())
+    del wonde.rows["students-leaver/"]
+    pulled = WondeSource(wonde.url, "A1234567890", lambda: "open-sesame").pull(None)
+    assert "who has left could not be read" in pulled.notes[0] and len(pulled.pupils) == 3
+
+
 # Bromcom
+
+def test_bromcom_says_who_is_in_care(bromcom: BromcomStub) -> None:
+    pulled = BromcomSource(bromcom.url, "77", "app", lambda: "open-sesame").pull([MONDAY])
+    assert {pupil.mis_id: pupil.flags for pupil in pulled.pupils} == {"12": (), "13": ("looked after",), "14": ()}
+
 
 def test_a_refusal_that_comes_as_http_200_is_one(bromcom: BromcomStub) -> None:
     with pytest.raises(Transient, match="did not succeed"):

@@ -83,10 +83,13 @@ class WondeStub(Stub):
         self.rows: dict[str, list[dict[str, Any]]] = {
             "attendance-codes/": [{"id": f"C{n}", "code": code} for n, code in enumerate(CODES)],
             "students/": [{"id": n, "forename": f, "surname": s, "date_of_birth": {"date": "2012-03-04 00:00:00.000000", "timezone_type": 3, "timezone": "UTC"},
-                           "education_details": {"data": {"upn": f"Z99999999{n}00", "current_nc_year": "9"}},
+                           "education_details": {"data": {"upn": f"Z99999999{n}00", "current_nc_year": "9", "leaving_date": None,
+                                                          "admission_date": {"date": "2026-09-02 00:00:00.000000", "timezone_type": 3, "timezone": "UTC"}}},
+                           "extended_details": {"data": {"in_lea_care": n == "13", "sen_status": "E" if n == "14" else "K"}},
                            "contacts": {"data": [{"forename": "A.", "surname": s, "relationship": {"data": {"priority": 1, "parental_responsibility": n == "12"}},
                                                   "contact_details": {"data": {"emails": {"email": f"p{n}@home.example"}, "phones": {"home": "0121 496 0101"}}}}]}}
                           for n, (f, s) in PUPILS.items()],
+            "students-leaver/": [],
             "attendance/session/": [
                 {"id": f"M{n}", "date": {"date": f"{day} 00:00:00.000000", "timezone_type": 3, "timezone": "Europe/London"}, "session": session,
                  "student": {"data": {"id": pupil}}, "attendance_code": self.code(code), "comment": None,
@@ -121,7 +124,7 @@ class BromcomStub(Stub):
     def __init__(self) -> None:
         super().__init__()
         self.page_size = 2
-        self.pupils = [{"studentId": int(n), "firstName": f + "   ", "lastName": s, "tutorGroupName": "7A  ", "dateOfBirth": "2012-03-04T00:00:00",
+        self.pupils = [{"studentId": int(n), "firstName": f + "   ", "lastName": s, "inCareFlag": "True" if n == "13" else "False", "tutorGroupName": "7A  ", "dateOfBirth": "2012-03-04T00:00:00",
                         "contact1Name": "A. " + s, "contact1Email": f"p{n}@home.example", "contact1ParentalResponsibility": "Yes" if n == "12" else None}
                        for n, (f, s) in PUPILS.items()]
         self.weeks: dict[str, list[dict[str, Any]]] = {}

@@ -127,6 +127,13 @@ def may_be_written_to(responsibility: Any, court_order: Any = None) -> bool:
     return text_of(responsibility).casefold() in _YES and text_of(court_order).casefold() not in _YES
 
 
+def flags(looked_after: str, provision: str) -> tuple[str, ...]:
+    """The flags of a pupil by what a vendor says of care and of special educational needs (E: an education, health and care plan)."""
+    found = {"looked after": looked_after.casefold() in _YES,
+             "EHCP": provision.casefold() == "e" or "ehc" in provision.casefold() or "education, health" in provision.casefold()}
+    return tuple(sorted(flag for flag, holds in found.items() if holds))
+
+
 def year_so_far() -> tuple[date, ...]:
     """Every day of the academic year until today."""
     today = clock.today()

@@ -9,7 +9,7 @@ from datetime import date, timedelta
 
 from cme import clock
 from cme.errors import Misconfigured, Transient
-from cme.sources.api_rows import WHOLE_SCHOOL, ApiPupils, ApiRows, day_of, keys_of, may_be_written_to, raw_of, text_of, year_so_far
+from cme.sources.api_rows import WHOLE_SCHOOL, ApiPupils, ApiRows, day_of, flags, keys_of, may_be_written_to, raw_of, text_of, year_so_far
 from cme.sources.gather import in_order
 from cme.sources.http_api import Api, Patience, Record, numbered_pages
 from cme.sources.source import FRESH, Contact, Pulled, Pupil, TimeSemantics
@@ -106,10 +106,13 @@ def _pupil(record: Record) -> Pupil:
                      for n in (1, 2, 3)
                      for own in [{part: fields.get(f"contact{n}{part}", "") for part in _CONTACT}]
                      if own["Name"] or own["Email"] or own["Telephone"])
-    given = {"forename": fields.get("preferredFirstName") or fields.get("firstName"), "surname": fields.get("lastName"),
+    given = {"forename": fields.get("preferredFirstName") or fields.get("firstName"),
+             "surname": fields.get("preferredLastName") or fields.get("lastName"),
              "upn": fields.get("upn"), "year_group": fields.get("yearGroup"), "group": fields.get("tutorGroupName"),
              "sex": fields.get("genderCode"), "born": day_of(record.get("dateOfBirth"), clock.LONDON, "dateOfBirth")}
     known = {name: value for name, value in given.items() if value}
     if contacts or any(name.startswith("contact1") for name in record):
         known["contacts"] = contacts      # type: ignore[assignment]
+    if fields.get("inCareFlag"):
+        known["flags"] = flags(looked_after=fields["inCareFlag"], provision=fields.get("provisionName", ""))      # type: ignore[assignment]
     return Pupil(mis_id, given=frozenset(known), **known)      # type: ignore[arg-type]

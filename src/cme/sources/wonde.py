@@ -2,7 +2,8 @@
 
 Wonde itself reads the school's system every two to four hours, so it cannot say when a register was taken, and this source refuses
 to judge lateness. The names of the endpoints are those of Wonde's own clients; the fields of a mark are not published, so the
-reading is tolerant, and a record that lacks what is needed is quarantined as it came, with the names of the fields it has.
+reading is tolerant, and a record that lacks what is needed is quarantined as it came, with the names of the fields it has. The days of
+admission and leaving, and who is in care, are read by the names that public programs give these fields; without the right Wonde gives null.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -13,13 +14,15 @@ from typing import Any
 
 from cme import clock
 from cme.errors import Misconfigured, Transient
-from cme.sources.api_rows import WHOLE_SCHOOL, ApiPupils, ApiRows, day_of, keys_of, may_be_written_to, moment_of, text_of
+from cme.sources.api_rows import (WHOLE_SCHOOL, ApiPupils, ApiRows, day_of, flags, keys_of, may_be_written_to, moment_of, text_of,
+                                  year_so_far)
 from cme.sources.gather import in_order
 from cme.sources.http_api import Api, Patience, Record
 from cme.sources.source import Contact, Pulled, Pupil, TimeSemantics
 from cme.sources.values import Unreadable
 
-_MARKS, _PUPILS, _CODES, _DELETED = "attendance/session/", "students/", "attendance-codes/", "deletions/"
+_MARKS, _PUPILS, _LEAVERS, _CODES, _DELETED = "attendance/session/", "students/", "students-leaver/", "attendance-codes/", "deletions/"
+_INCLUDED = "education_details,extended_details,contacts.contact_details"
 _UPDATED = "%Y-%m-%d %H:%M:%S"
 _OVERLAP = timedelta(days=1)            # read again before what was read last: records come in hours after they were made
 _WHOLE_EVERY = timedelta(days=7)        # a whole reading is due at least so often, so that what was deleted shows
@@ -49,6 +52,7 @@ class WondeSource:
             since, deleted = self._since(api, everything=wanted is None)
             codes = {text_of(record.get("id")): text_of(record.get("code")) for record in self._all(api, _CODES, {})}
             pupils = self._pupils(api)
+            notes = self._leavers(api, pupils)
             rows, newest = ApiRows(_MARKS, None, self.zone), since
             for record in self._all(api, _MARKS, {"updated_after": (since - _OVERLAP).strftime(_UPDATED)} if since else {}):
                 rows.add(record, lambda r: _cells(r, codes))
@@ -58,10 +62,10 @@ class WondeSource:
         gaps = []
         if since is None and not found.read:
             gaps.append("the source gave no mark at all: has it the right to read attendance? Nothing is taken for absence")
-        cursor = {} if newest is None else {"updated": newest.strftime(_UPDATED), "deleted": deleted,
+        cursor = {} if newest is None else {"updated": newest.strftime(_UPDATED), "deleted": deleted, "leavers": today.isoformat(),
                                             "whole": self._cursor.get("whole", "") if since else today.isoformat()}
         return Pulled(registers=documents if since is None else tuple(replace(document, complete=False) for document in documents),
-                      pupils=pupils.pupils(), bad_rows=(*found.bad, *pupils.bad), as_of=newest,
+                      pupils=pupils.pupils(), bad_rows=(*found.bad, *pupils.bad), as_of=newest, notes=tuple(notes),
                       rows_read=found.read + pupils.read, rows_accepted=found.accepted + pupils.accepted, gaps=tuple(gaps), days=wanted,
                       whole=frozenset(s for s in found.whole({d.local_date for d in documents})
                                       if s[1] == "session" and since is None),
@@ -104,12 +108,27 @@ class WondeSource:
 
     def _pupils(self, api: Api) -> ApiPupils:
         found = ApiPupils(_PUPILS)
-        for record in self._all(api, _PUPILS, {"include": "education_details,contacts.contact_details"}):
+        for record in self._all(api, _PUPILS, {"include": _INCLUDED}):
             found.add(record, _pupil)
         if not found.accepted:
             raise Misconfigured(f"source {self.name!r} gave no pupil at all: the wrong region gives nothing (correct CME_REGISTERS_API_URL), "
                                 "or the right to read pupils is missing. Nothing is taken for absence")
         return found
+
+    def _leavers(self, api: Api, pupils: ApiPupils) -> list[str]:
+        """Once a day, who has left in this academic year and is not among the pupils any more; a list that may not be read is said."""
+        today = clock.today()
+        if self._cursor.get("leavers") == today.isoformat():
+            return []
+        try:
+            records = self._all(api, _LEAVERS, {"include": _INCLUDED})
+        except Misconfigured as reason:
+            return [f"who has left could not be read, so what is known of it stays: {reason}"]
+        on_roll, first = {pupil.mis_id for pupil in pupils.pupils()}, year_so_far()[0]
+        for record in records:
+            if text_of(record.get("id")) not in on_roll and not _left_before(record, first):
+                pupils.add(record, _pupil)
+        return []
 
 
 def _inner(value: Any) -> Any:
@@ -166,24 +185,40 @@ def _later(newest: datetime | None, record: Record) -> datetime | None:
 def _pupil(record: Record) -> Pupil:
     if not (mis_id := text_of(record.get("id"))):
         raise Unreadable(f"the pupil has no id; the record holds {keys_of(record)}")
-    education = _inner(record.get("education_details"))
-    education = education if isinstance(education, dict) else {}
+    education, extended = _details(record, "education_details"), _details(record, "extended_details")
     known: dict[str, Any] = {
         "forename": text_of(record.get("forename")), "surname": text_of(record.get("surname")), "upn": text_of(education.get("upn")),
         "sex": text_of(record.get("gender")), "year_group": text_of(education.get("current_nc_year")),
-        "born": day_of(record.get("date_of_birth"), clock.LONDON, "date_of_birth")}
+        "born": day_of(record.get("date_of_birth"), clock.LONDON, "date_of_birth"),
+        "admitted": day_of(education.get("admission_date"), clock.LONDON, "admission_date")}
     known = {name: value for name, value in known.items() if value}
+    left = day_of(education.get("leaving_date"), clock.LONDON, "leaving_date")
+    if left or "admitted" in known:             # who may read the one may read the other: null then says that the pupil has not left
+        known["left"] = left
+    if extended.get("in_lea_care") is not None:
+        known["flags"] = flags(looked_after=text_of(extended["in_lea_care"]), provision=text_of(extended.get("sen_status")))
     contacts = _inner(record.get("contacts"))
     if isinstance(contacts, list) and all(isinstance(one, dict) for one in contacts):
         known["contacts"] = tuple(_contact(one, number) for number, one in enumerate(contacts, 1))
     return Pupil(mis_id, given=frozenset(known), **known)
 
 
+def _details(record: Record, name: str) -> Record:
+    """What an include of a single object holds; nothing where it is not there."""
+    found = _inner(record.get(name))
+    return found if isinstance(found, dict) else {}
+
+
+def _left_before(record: Record, first: date) -> bool:
+    try:
+        left = day_of(_details(record, "education_details").get("leaving_date"), clock.LONDON, "leaving_date")
+    except Unreadable:
+        return False
+    return left is None or left < first
+
+
 def _contact(record: Record, number: int) -> Contact:
-    details = _inner(record.get("contact_details"))
-    details = details if isinstance(details, dict) else {}
-    relation = _inner(record.get("relationship"))
-    relation = relation if isinstance(relation, dict) else {}
+    details, relation = _details(record, "contact_details"), _details(record, "relationship")
     priority = text_of(relation.get("priority"))
     name = " ".join(filter(None, (text_of(record.get("forename")), text_of(record.get("surname")))))
     return Contact(name, text_of(relation.get("relationship")),
