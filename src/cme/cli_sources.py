@@ -62,3 +62,19 @@ def test(name: str = "", *, day: Annotated[date | None, Parameter(help="A day as
             out.print(f"{title}:")
             for line in lines:
                 out.print(f"  - {line}", markup=False)
+
+
+@sources.command
+def answers(number: int | None = None) -> None:
+    """List what Wonde answered in the last four weeks, or print one answer as it came, which names children: for this machine's screen only."""
+    from cme import clock
+    from cme.records.source_answers import answer_text, answers_of
+
+    with _office() as office, office.transaction() as session:
+        if number is not None:
+            out.print(answer_text(session, office.school, number), markup=False, soft_wrap=True, highlight=False)
+            return
+        table = Table("number", "from", "first in pull", "first seen", "last seen", box=box.SIMPLE)
+        for one in answers_of(session, office.school):
+            table.add_row(str(one.id), f"{one.source}: {one.place}", str(one.pull_id), f"{clock.local(one.first_seen):%Y-%m-%d %H:%M}", str(one.last_seen))
+        out.print(table if table.row_count else "No answer is kept: only Wonde's are, because it does not publish the fields of a mark.")

@@ -17,7 +17,8 @@ from cme.records.tables import (
 # what else is kept, and what becomes of it
 ABOUT_NO_CHILD = {
     "case_number": "a counter", "erasure": "names no child, and is what remains", "events_told": "a counter", "pull": "how a source was read",
-    "source_cursor": "where a source goes on", "screen_state": "a cache of counts, made anew", "staff": "the school's staff",
+    "source_cursor": "where a source goes on",
+    "source_answer": "what a source answered about many children; four weeks", "screen_state": "a cache of counts, made anew", "staff": "the school's staff",
     "role_holder": "the school's staff, as long as what they decided", "message_stop": "numbers, and a person's reason",
     "text_reading": "when a service answered", "mailbox_read": "how far a mailbox was read",
     "prefect_run": "a counter", "prefect_record": "opaque copies of runs: references, dates, states",

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from cme.errors import BadInput
 from cme.records.history import MACHINE, Stamp, record
 from cme.records.tables import Quarantine
+from cme.sources.source import Spot
 
 
 @dataclass(frozen=True)
@@ -19,10 +20,19 @@ class Refused:
     """A row to be put into quarantine. ``raw`` may hold a child's name: it stays in the database."""
 
     place: str
-    line: int | None
+    spot: Spot
     reason: str
     raw: str
     day: date | None = None
+
+    @property
+    def line(self) -> int | None:
+        return self.spot if isinstance(self.spot, int) else None
+
+    @property
+    def record(self) -> str:
+        """What a vendor calls the record."""
+        return self.spot if isinstance(self.spot, str) else ""
 
     @property
     def row_hash(self) -> str:
@@ -52,10 +62,10 @@ def quarantine(session: Session, source: str, rows: Mapping[str, Sequence[Refuse
         seen = known.get(key) or (moved.pop() if moved else None)
         if seen is None:
             new.append({"school": key[0], "source": source, "place": refused.place, "line": refused.line,
-                        "reason": refused.reason,
-                        "raw": refused.raw, "row_hash": refused.row_hash, "first_seen": at, "last_seen": at, "day": refused.day})
+                        "record": refused.record, "reason": refused.reason, "raw": refused.raw, "row_hash": refused.row_hash,
+                        "first_seen": at, "last_seen": at, "day": refused.day})
             continue
-        seen.line = refused.line
+        seen.line, seen.record = refused.line, refused.record
         if seen.resolved_by == MACHINE:         # it has come back; what a person has dealt with stays dealt with
             seen.resolved_at, seen.resolved_by, seen.resolved_why = None, "", ""
             new_again[key[0]] += 1
@@ -112,4 +122,4 @@ def resolve(session: Session, school: str, number: int, stamp: Stamp, why: str) 
     if row is None:
         raise BadInput(f"no row {number} waits in quarantine: see the list for the numbers")
     row.resolved_at, row.resolved_by, row.resolved_why = stamp.at, stamp.who, why
-    record(session, "register", "quarantine.resolved", stamp, why, {"quarantine": row.id, "place": row.place, "line": row.line})
+    record(session, "register", "quarantine.resolved", stamp, why, {"quarantine": row.id, "place": row.place, "line": row.line, "record": row.record})

@@ -141,13 +141,13 @@ def _without_a_mark(registers: Sequence[_Register]) -> dict[str, set[int]]:
 
 
 def register_place(d: RegisterDocument) -> str:
-    """Where a mark that is no code stands, for a person."""
+    """Where a mark that is no code stands, for a person, as long as the source does not say it better."""
     return f"register {d.local_date} {d.slot} {d.group}"
 
 
 def _compare(r: _Register, content: Content) -> None:
     d = r.columns.document
-    r.brought.refused += [Refused(register_place(d), None, reason, f"{pupil},{code}", d.local_date)
+    r.brought.refused += [Refused(*(d.spot_of(pupil) or (register_place(d), None)), reason, f"{pupil},{code}", d.local_date)
                           for pupil, code, reason in content.unknown]
     digest = content.hash()
     if r.before is None:

@@ -35,6 +35,22 @@ class Pull(Base):
     remarks: Mapped[str] = mapped_column(server_default="")     # on which nothing hangs; it may name a file
 
 
+class SourceAnswer(Base):
+    """What a vendor's interface gave, as it came, once for each content: first in ``pull_id``, last on ``last_seen``. Kept for a while."""
+
+    __tablename__ = "source_answer"
+    __table_args__ = (UniqueConstraint("school", "source", "place", "digest"),)
+    id: Mapped[int] = key()
+    school: Mapped[str]
+    source: Mapped[str]
+    place: Mapped[str]                                          # the endpoint
+    digest: Mapped[bytes]                                       # SHA-256 of the content
+    pull_id: Mapped[int]
+    first_seen: Mapped[datetime]
+    last_seen: Mapped[date]
+    content: Mapped[str] = mapped_column(SealedText("source_answer.content"))       # compressed, in base64
+
+
 class SourceCursor(Base):
     """Where the next pull of a source goes on, moved in the same transaction as what was read. A convenience: without the row
     everything is read again."""
@@ -130,8 +146,9 @@ class Quarantine(Base):
     id: Mapped[int] = key()
     school: Mapped[str]
     source: Mapped[str]
-    place: Mapped[str]                                           # file or query
-    line: Mapped[int | None]
+    place: Mapped[str]                                           # file, query or endpoint
+    line: Mapped[int | None]                                     # of the file, or row of the query's answer
+    record: Mapped[str] = mapped_column(server_default="")       # what a vendor calls it
     reason: Mapped[str]
     raw: Mapped[str] = mapped_column(SealedText("quarantine.raw"))
     row_hash: Mapped[str]

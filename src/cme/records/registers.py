@@ -20,6 +20,7 @@ from cme.records.register_reading import Brought, Reading, register_place
 from cme.records.register_versions import keep_expected, write_versions
 from cme.records.register_views import (RegisterState, StoredRegister, current_marks, pupil_records, read_one,
                                         register_states)
+from cme.records.source_answers import keep_answers
 from cme.records.tables import Pull
 from cme.records.withdrawals import PERCENT
 from cme.rules.marks import CodeTable
@@ -119,6 +120,8 @@ def store_all(session: Session, pulled: Mapping[str, Pulled], *, source: str, co
         files_waiting=len(b.pulled.waiting), outcome=_outcome(b, today),
         remarks="; ".join(b.pulled.notes)) for b in brought}
     _note_pulls(session, pulled, results, source, stamp, freshness)
+    for school, result in results.items():
+        keep_answers(session, school, source, result.pull_id, pulled[school].answers, stamp.at)
     write_versions(session, source, {school: result.pull_id for school, result in results.items()},
                    [new for b in brought for new in b.fresh], stamp)
     record_each(session, "register", "registers.pulled", stamp, [(str(result), {

@@ -11,7 +11,7 @@ from cme.records.case_tables import Action, Case, CaseEvent, CaseNumber, Contact
 from cme.records.contact_tables import AbsenceRequest, HomeVisit, MessageStop, ParentMessage, Professional, ProfessionalNotice
 from cme.records.message_tables import Alarm, HomeSchoolNotice, MailboxRead, MailReceived, MessagePassword, Outbox, RollChange
 from cme.records.prefect_tables import PrefectRecord, PrefectRun
-from cme.records.register_tables import ExpectedRegister, Pull, Quarantine, RegisterVerdict, RegisterVersion, Roster, SourceCursor
+from cme.records.register_tables import ExpectedRegister, Pull, Quarantine, RegisterVerdict, RegisterVersion, Roster, SourceAnswer, SourceCursor
 from cme.records.review_tables import Answer, Confirmation, Decision, DossierShown, ResumeRequest, Review, ReviewCode, ReviewLink
 from cme.records.rights_tables import Erasure, EventsTold, LegalHold, RightsRequest
 from cme.records.school_tables import Contact, Flag, Pupil, RoleHolder, Staff
@@ -23,4 +23,4 @@ __all__ = ["AbsenceRequest", "Action", "Alarm", "Answer", "Base", "Case", "CaseE
            "MessagePassword", "MessageStop", "MissingReport", "Outbox", "ParentMessage", "PrefectRecord", "PrefectRun", "Professional",
            "ProfessionalNotice", "Pull", "Pupil",
            "Quarantine", "ReceivedMessage", "RegisterVerdict", "RegisterVersion", "ResumeRequest", "Review", "ReviewCode", "ReviewLink",
-           "RightsRequest", "RoleHolder", "RollChange", "Roster", "ScreenState", "SourceCursor", "Staff", "TextReading", "TextReceipt"]
+           "RightsRequest", "RoleHolder", "RollChange", "Roster", "ScreenState", "SourceAnswer", "SourceCursor", "Staff", "TextReading", "TextReceipt"]

@@ -15,6 +15,7 @@ from cme.config.settings import load_settings
 from cme.errors import BadInput, Transient
 from cme.records import outbox
 from cme.records.registers import quarantined
+from cme.sources.source import place_of
 from cme.steps.office import Office
 from cme.steps.runs import RunLine
 from cme.steps.view import CaseView, Line
@@ -90,16 +91,16 @@ def print_quarantine(out: Console, office: Office) -> None:
     """The rows in quarantine: where, why, since when, and what to do. The rows themselves stay in the records."""
     with office.transaction() as session:
         rows = quarantined(session, office.school)
-        table = Table("number", "file or query", "reason, and what to do", "since")
+        table = Table("number", "where it stands", "reason, and what to do", "since")
         for row in rows:
-            where = f"{row.source}: {row.place}{f', line {row.line}' if row.line else ''}"
+            where = f"{row.source}: {place_of(row.place, row.line or row.record)}" + (f", {row.day:%-d %b %Y}" if row.day else "")
             table.add_row(str(row.id), where, row.reason, f"{clock.local(row.first_seen):%Y-%m-%d %H:%M}")
     if not rows:
         out.print("Nothing is in quarantine.")
         return
     out.print(table)
     out.print("Correct a row at its source: the next pull reads it again and takes it from this list (`cme quarantine --retry` at once). "
-              "A row that need not be read any more: cme quarantine NUMBER --reason \"...\" --by ROLE", markup=False)
+              "One row as it came: cme quarantine NUMBER. A row that need not be read any more: cme quarantine NUMBER --reason \"...\" --by ROLE", markup=False)
 
 
 def print_history(out: Console, case: str, lines: list[Line], *, utc: bool) -> None:

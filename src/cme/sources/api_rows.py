@@ -26,15 +26,15 @@ class ApiRows:
 
     def add(self, record: Record, cells: Callable[[Record], dict[str, str]]) -> None:
         """One record: what ``cells`` makes of it, or, where it raises Unreadable, a row in quarantine with the record as it came."""
-        raw = raw_of(record)
+        raw, name = raw_of(record), name_of(record)
         try:
             given = cells(record)
         except Unreadable as reason:
-            return self.found.fault(None, str(reason), raw)
-        row = [given.get(name, "") for name in _COLUMNS]
+            return self.found.fault(name, str(reason), raw)
+        row = [given.get(column, "") for column in _COLUMNS]
         if fault := unfit(row):
-            return self.found.fault(None, fault, raw)
-        self.found.row(None, row, raw)
+            return self.found.fault(name, fault, raw)
+        self.found.row(name, row, raw)
 
 
 class ApiPupils:
@@ -56,7 +56,7 @@ class ApiPupils:
             if self._pupils.setdefault(found.mis_id, found) != found:
                 raise Unreadable("the same pupil came again with other details: keep one")
         except Unreadable as reason:
-            self.bad.append(BadRow(self.place, None, str(reason), raw_of(record)))
+            self.bad.append(BadRow(self.place, name_of(record), str(reason), raw_of(record)))
 
     @property
     def accepted(self) -> int:
@@ -69,6 +69,12 @@ class ApiPupils:
 def raw_of(record: Any) -> str:
     """A record as it is kept in quarantine: the JSON as it came."""
     return json.dumps(record, ensure_ascii=False, sort_keys=True, default=str).replace("\\u0000", "").encode("utf-8", "replace").decode()
+
+
+def name_of(record: Record) -> str | None:
+    """What the vendor calls a record, so that a person finds it there: its id, the end of its address, or the pupil whose it is."""
+    found = text_of(record.get("id")) or text_of(record.get("href")).rsplit("/", 1)[-1] or text_of(record.get("studentId"))
+    return "".join(letter for letter in found if letter.isprintable())[:60] or None
 
 
 def text_of(value: Any) -> str:

@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 
 from cme import clock
 from cme.errors import Misconfigured
-from cme.sources.api_rows import WHOLE_SCHOOL, ApiPupils, ApiRows, day_of, raw_of, text_of, year_so_far
+from cme.sources.api_rows import WHOLE_SCHOOL, ApiPupils, ApiRows, day_of, name_of, raw_of, text_of, year_so_far
 from cme.sources.arbor_people import ROOTS, ArborPeople
 from cme.sources.arbor_records import Lesson, expected_of, lesson_cells, lesson_of, pupil_of, reference, roll_call_cells, session_of
 from cme.sources.gather import in_order
@@ -136,7 +136,7 @@ class ArborSource:
                 lesson = lesson_of(record, self.zone)
                 found[lesson.address] = lesson
             except Unreadable as reason:
-                lost.append(BadRow(_LESSONS, None, str(reason), raw_of(record), day))
+                lost.append(BadRow(_LESSONS, name_of(record), str(reason), raw_of(record), day))
         for record in self._all(api, "attendance-registers", self._between("openedDatetime", day, day)):
             event = reference(record.get("event"))
             if event in found:

@@ -9,7 +9,7 @@ from datetime import date, timedelta
 
 from cme import clock
 from cme.errors import Misconfigured, Transient
-from cme.sources.api_rows import WHOLE_SCHOOL, ApiPupils, ApiRows, day_of, flags, keys_of, may_be_written_to, raw_of, text_of, year_so_far
+from cme.sources.api_rows import WHOLE_SCHOOL, ApiPupils, ApiRows, day_of, flags, keys_of, may_be_written_to, name_of, raw_of, text_of, year_so_far
 from cme.sources.gather import in_order
 from cme.sources.http_api import Api, Patience, Record, numbered_pages
 from cme.sources.source import FRESH, Contact, Pulled, Pupil, TimeSemantics
@@ -81,7 +81,7 @@ class BromcomSource:
     def _week(self, rows: ApiRows, record: Record, monday: date) -> None:
         """A row of ten cells. An empty cell of a day to come is no register yet."""
         if not any(name in record for name, *_ in _named(record)):
-            rows.found.fault(None, f"the record holds no session such as monAM; it holds {keys_of(record)}", raw_of(record))
+            rows.found.fault(name_of(record), f"the record holds no session such as monAM; it holds {keys_of(record)}", raw_of(record))
             return
         for field, offset, session in _named(record):
             day = monday + timedelta(days=offset)

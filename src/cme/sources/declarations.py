@@ -35,9 +35,9 @@ _VENDORS_AND_FILES = (
     Declaration("sql", "a database by SQLAlchemy URL", "CME_REGISTERS_URL", "whatever the school's own queries give", AS_SET, NOT_LIVE),
     Declaration("arbor", "Arbor REST", "CME_REGISTERS_API=arbor", "sessions; lessons of the last day with rooms, teachers and cover; pupils with entry, leaving and guardians; no flags",
                 MEANING[TimeSemantics.FIRST_COMPLETED] + " (whether a retake moves it is not documented)", NOT_LIVE),
-    Declaration("wonde", "Wonde", "CME_REGISTERS_API=wonde", "sessions, pupils, contacts; no lessons, no timetable",
+    Declaration("wonde", "Wonde", "CME_REGISTERS_API=wonde", "sessions; pupils with entry, leaving, care and contacts; no lessons, no timetable",
                 MEANING[TimeSemantics.NONE], NOT_LIVE),
-    Declaration("bromcom", "Bromcom Partner API v2", "CME_REGISTERS_API=bromcom", "sessions, pupils, contacts; no lessons, no timetable",
+    Declaration("bromcom", "Bromcom Partner API v2", "CME_REGISTERS_API=bromcom", "sessions; pupils with care and contacts; no days of entry and leaving, no lessons, no timetable",
                 MEANING[TimeSemantics.OBSERVED], NOT_LIVE),
 )
 

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 from cme import clock
 from cme.sources.columns import PUPIL_COLUMNS
 from cme.sources.people import People, PupilColumns
-from cme.sources.source import BadRow, Mark, RegisterDocument, Scope
+from cme.sources.source import BadRow, Mark, RegisterDocument, Scope, Spot
 from cme.sources.values import Days, Unreadable, identifier, mark, moment, slot_of, whole, yes
 
 Key = tuple[date, str, str, str]        # local date, kind, slot, group
@@ -26,7 +26,7 @@ class _Open:
 
     def __init__(self) -> None:
         self.marks: dict[str, Mark | None] = {}     # None: two different marks
-        self.lines: dict[str, int | None] = {}
+        self.lines: dict[str, Spot] = {}
         self.taken_at: datetime | None = None
         self.taken_by = ""
         self.complete = True
@@ -41,7 +41,7 @@ class Gathering:
         self.place, self.where = place, where
         self.bad: list[BadRow] = []
         self.read = self.accepted = 0
-        self.details_refused: int | None = None      # the first line whose pupil details could not be read
+        self.details_refused: Spot = None            # the first line whose pupil details could not be read
         self.days = days or Days()
         self._wanted = frozenset(wanted) if wanted is not None else None
         self._zone = zone
@@ -57,7 +57,7 @@ class Gathering:
         self._torn = False                           # the next register may have lost its first row
         self._lost_rows = False                      # what came after cannot be read at all
 
-    def row(self, line: int | None, cells: Sequence[str], raw: str) -> None:
+    def row(self, line: Spot, cells: Sequence[str], raw: str) -> None:
         """One row of marks."""
         key: Key | None = None
         try:
@@ -73,7 +73,7 @@ class Gathering:
         except Unreadable as reason:
             self.fault(line, str(reason), raw, key)
 
-    def fault(self, line: int | None, reason: str, raw: str, key: Key | None = None) -> None:
+    def fault(self, line: Spot, reason: str, raw: str, key: Key | None = None) -> None:
         """Put a row into quarantine; the register it belongs to, or may belong to, is incomplete."""
         self.read += 1
         self.bad.append(BadRow(self.place, line, reason, raw.rstrip("\n"), key[0] if key else None))
@@ -101,7 +101,7 @@ class Gathering:
             key = self._keys[texts] = (day, kind, slot, group)
         return key
 
-    def _keep(self, key: Key, pupil: str, line: int | None, cells: Sequence[str], raw: str) -> None:
+    def _keep(self, key: Key, pupil: str, line: Spot, cells: Sequence[str], raw: str) -> None:
         register = self._registers.get(key)
         token = mark(cells[self.where["mark"]])
         late, note, taken_at, taken_by, header = self._extras
@@ -146,7 +146,7 @@ class Gathering:
             found = self._marks[pupil, token] = Mark(pupil, token)
         return found
 
-    def _detail(self, pupil: str, group: str, line: int | None, cells: Sequence[str]) -> None:
+    def _detail(self, pupil: str, group: str, line: Spot, cells: Sequence[str]) -> None:
         """What the row says of its pupil. If that cannot be read the mark still counts: no child is lost for a slip there."""
         texts = (*self._pupil.cells_of(cells), group)
         known = self._details.get(pupil)
@@ -179,7 +179,7 @@ class Gathering:
                                       taken_at=register.taken_at,
                                       taken_by=register.taken_by,
                                       complete=register.complete and not self._lost_rows and None not in register.marks.values(),
-                                      taken=register.taken)
+                                      taken=register.taken, spots=((self.place, register.lines),))
                 for key, register in self._registers.items() if any(register.marks.values())}
 
 
@@ -189,7 +189,7 @@ def overlay(older: RegisterDocument, newer: RegisterDocument) -> RegisterDocumen
     return RegisterDocument(newer.local_date, newer.kind, newer.slot, newer.group, tuple(marks.values()),
                             newer.taken_at or older.taken_at,
                             newer.taken_by or older.taken_by, newer.complete or older.complete,
-                            older.taken if newer.taken is None else newer.taken)
+                            older.taken if newer.taken is None else newer.taken, (*newer.spots, *older.spots))
 
 
 def in_order(documents: Iterable[RegisterDocument]) -> tuple[RegisterDocument, ...]:

@@ -48,7 +48,8 @@ class _Busy(Transient):
 
 
 class Api:
-    """One vendor's interface. ``skew`` is how far its clock was ahead of ours at the first answer; None: it did not say."""
+    """One vendor's interface. ``skew`` is how far its clock was ahead of ours at the first answer; None: it did not say. ``text`` is
+    the last answer as it came."""
 
     def __init__(self, base: str, name: str, headers: Headers, patience: Patience = Patience()) -> None:
         self.name, self._headers, self._patience = name, headers, patience
@@ -57,6 +58,7 @@ class Api:
         self._client = httpx.Client(timeout=patience.timeout, follow_redirects=False, trust_env=proxied)
         self._renewed = False
         self.skew: timedelta | None = None
+        self.text = ""
 
     def __enter__(self) -> "Api":
         return self
@@ -97,6 +99,7 @@ class Api:
         if not isinstance(found, dict):
             raise Misconfigured(f"source {self.name!r} gave another kind of answer for {path} than documented: look at its documentation")
         self._renewed = False
+        self.text = body.decode("utf-8", "replace")
         return found
 
     def _ask(self, url: str, params: Mapping[str, str] | None, path: str) -> tuple[int, httpx.Headers, bytes]:

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 
 Scope = tuple[date, str]                  # a day, and "session" or "lesson"
+Spot = int | str | None                   # where a row stands: a line of a file, a row of a query's answer, or a record's own name at a vendor
 FRESH = timedelta(minutes=20)             # what is older says nothing of now, unless a source declares otherwise
 
 
@@ -44,6 +45,11 @@ class RegisterDocument:
     taken_by: str = ""
     complete: bool = True                 # False: a row of it could not be read, so a pupil who is not in it may still be on it
     taken: bool | None = None             # what the source's own header says, whatever the marks are; None: it has no header
+    spots: tuple[tuple[str, Mapping[str, Spot]], ...] = field(default=(), compare=False, repr=False)    # place, and where each pupil's row is
+
+    def spot_of(self, pupil: str) -> tuple[str, Spot] | None:
+        """The file, query or endpoint from which a pupil's mark came, and where it stands there; None where the source did not say."""
+        return next(((place, where[pupil]) for place, where in self.spots if pupil in where), None)
 
 
 @dataclass(frozen=True)
@@ -128,10 +134,18 @@ class BadRow:
     """A row that could not be read. It is kept in quarantine with its reason; the rest goes on."""
 
     where: str                            # file name or query name, never a name of a child
-    line: int | None
+    line: Spot
     reason: str                           # one sentence: what, and what to do; quotes no child's data
     raw: str = ""                         # the row itself; stays in the database, never in a log
     day: date | None = None               # the day of the register it belongs to, where that could be read
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a vendor's interface gave, as it came. ``place`` is the endpoint; ``text`` names children and is kept sealed only."""
+
+    place: str
+    text: str = field(repr=False)
 
 
 @dataclass(frozen=True)
@@ -165,7 +179,14 @@ class Pulled:
     expected_whole: frozenset[date] = frozenset()   # the days whose ``expected`` are all there are
     cursor: Mapping[str, str] | None = None     # where the next pull goes on, for a source that keeps count of its changes
     columns: tuple[Columns, ...] = ()     # of each file or query whose columns could be told
+    answers: tuple[Answer, ...] = ()      # as they came, where the source's records are not documented well enough to throw them away
     places: tuple[tuple[str, bool], ...] = ()   # the files or queries read; True: also the rows whose day cannot be told
+
+
+def place_of(where: str, line: Spot) -> str:
+    """Where a row stands, for a person: "registers.csv, line 7", "query registers, row 7", "attendance/session/, record A123"."""
+    kind = "record" if isinstance(line, str) else "row" if where.startswith("query ") else "line"
+    return f"{where}, {kind} {line}" if line else where
 
 
 class Source(Protocol):

@@ -104,12 +104,12 @@ class SqlSource:
                                ("expected", timetable.dated_row)):
                 self._read(connection, query, first, last, row, people)
             found = None
-            for where, cells in self._rows(connection, "registers", first, last):
+            for number, (where, cells) in enumerate(self._rows(connection, "registers", first, last), 1):
                 found = found or Gathering("query registers", where, wanted, self.zone)
                 if fault := unfit(cells):
-                    found.fault(None, fault, shown(cells))
+                    found.fault(number, fault, shown(cells))
                 else:
-                    found.row(None, cells, shown(cells))
+                    found.row(number, cells, shown(cells))
         notes = []
         if found:
             found.tell(people)
@@ -156,11 +156,11 @@ class SqlSource:
               people: People) -> None:
         if query not in self._queries:
             return
-        for where, cells in self._rows(connection, query, first, last):
+        for number, (where, cells) in enumerate(self._rows(connection, query, first, last), 1):
             if fault := unfit(cells):
-                people.fault(f"query {query}", None, fault, shown(cells))
+                people.fault(f"query {query}", number, fault, shown(cells))
             else:
-                row(where, cells, f"query {query}", None, shown(cells))
+                row(where, cells, f"query {query}", number, shown(cells))
 
     def _pupil(self, people: People) -> Callable[..., None]:
         days, columns = Days(), None

@@ -18,7 +18,7 @@ from cme.sources.api_rows import (WHOLE_SCHOOL, ApiPupils, ApiRows, day_of, flag
                                   year_so_far)
 from cme.sources.gather import in_order
 from cme.sources.http_api import Api, Patience, Record
-from cme.sources.source import Contact, Pulled, Pupil, TimeSemantics
+from cme.sources.source import Answer, Contact, Pulled, Pupil, TimeSemantics
 from cme.sources.values import Unreadable
 
 _MARKS, _PUPILS, _LEAVERS, _CODES, _DELETED = "attendance/session/", "students/", "students-leaver/", "attendance-codes/", "deletions/"
@@ -41,6 +41,7 @@ class WondeSource:
         self.name, self.time_semantics, self.freshness = name, TimeSemantics.NONE, timedelta(hours=4)
         self._base, self._school, self._patience, self._cursor = base, f"v1.0/schools/{school}", patience, cursor
         self._headers = lambda: {"Authorization": f"Bearer {token()}"}
+        self._answers: list[Answer] = []
 
     def pull(self, days: Iterable[date] | None) -> Pulled:
         """What has changed since the last pull, of whatever day; all there is when ``days`` is None, on the first pull, once a week,
@@ -48,11 +49,12 @@ class WondeSource:
         wanted = tuple(sorted(set(days))) if days is not None else None
         if wanted == ():
             return Pulled(days=())
+        self._answers.clear()
         with Api(self._base, self.name, self._headers, self._patience) as api:
             since, deleted = self._since(api, everything=wanted is None)
             codes = {text_of(record.get("id")): text_of(record.get("code")) for record in self._all(api, _CODES, {})}
             pupils = self._pupils(api)
-            notes = self._leavers(api, pupils)
+            leavers, notes = self._leavers(api, pupils)
             rows, newest = ApiRows(_MARKS, None, self.zone), since
             for record in self._all(api, _MARKS, {"updated_after": (since - _OVERLAP).strftime(_UPDATED)} if since else {}):
                 rows.add(record, lambda r: _cells(r, codes))
@@ -65,11 +67,13 @@ class WondeSource:
         cursor = {} if newest is None else {"updated": newest.strftime(_UPDATED), "deleted": deleted, "leavers": today.isoformat(),
                                             "whole": self._cursor.get("whole", "") if since else today.isoformat()}
         return Pulled(registers=documents if since is None else tuple(replace(document, complete=False) for document in documents),
-                      pupils=pupils.pupils(), bad_rows=(*found.bad, *pupils.bad), as_of=newest, notes=tuple(notes),
-                      rows_read=found.read + pupils.read, rows_accepted=found.accepted + pupils.accepted, gaps=tuple(gaps), days=wanted,
+                      pupils=(*pupils.pupils(), *leavers.pupils()), bad_rows=(*found.bad, *pupils.bad, *leavers.bad), as_of=newest,
+                      rows_read=found.read + pupils.read + leavers.read, rows_accepted=found.accepted + pupils.accepted + leavers.accepted,
+                      notes=tuple(notes), gaps=tuple(gaps), days=wanted, answers=tuple(self._answers),
                       whole=frozenset(s for s in found.whole({d.local_date for d in documents})
                                       if s[1] == "session" and since is None),
-                      places=((_PUPILS, True), *(((_MARKS, True),) if since is None else ())), cursor=cursor)
+                      places=((_PUPILS, True), *(((_LEAVERS, True),) if leavers.read else ()), *(((_MARKS, True),) if since is None else ())),
+                      cursor=cursor)
 
     def _since(self, api: Api, *, everything: bool) -> tuple[datetime | None, str]:
         """From when on records are asked for (None: all are), and which deletions were told of by now."""
@@ -90,6 +94,7 @@ class WondeSource:
         visited: set[str] = set()
         answer = api.get(f"{self._school}/{endpoint}", params)
         while True:
+            self._answers.append(Answer(endpoint, api.text))
             data, meta = answer.get("data"), answer.get("meta")
             if not isinstance(data, list) or not all(isinstance(record, dict) for record in data):
                 raise Misconfigured(f"source {self.name!r} gave no list of data for {endpoint}; the answer holds {keys_of(answer)}")
@@ -115,20 +120,20 @@ class WondeSource:
                                 "or the right to read pupils is missing. Nothing is taken for absence")
         return found
 
-    def _leavers(self, api: Api, pupils: ApiPupils) -> list[str]:
+    def _leavers(self, api: Api, pupils: ApiPupils) -> tuple[ApiPupils, list[str]]:
         """Once a day, who has left in this academic year and is not among the pupils any more; a list that may not be read is said."""
-        today = clock.today()
+        found, today = ApiPupils(_LEAVERS), clock.today()
         if self._cursor.get("leavers") == today.isoformat():
-            return []
+            return found, []
         try:
             records = self._all(api, _LEAVERS, {"include": _INCLUDED})
         except Misconfigured as reason:
-            return [f"who has left could not be read, so what is known of it stays: {reason}"]
+            return found, [f"who has left could not be read, so what is known of it stays: {reason}"]
         on_roll, first = {pupil.mis_id for pupil in pupils.pupils()}, year_so_far()[0]
         for record in records:
             if text_of(record.get("id")) not in on_roll and not _left_before(record, first):
-                pupils.add(record, _pupil)
-        return []
+                found.add(record, _pupil)
+        return found, []
 
 
 def _inner(value: Any) -> Any:

@@ -36,16 +36,16 @@ def window(office: Office, today: date) -> list[date] | None:
     return [today - timedelta(days=n) for n in range(days, -1, -1)]
 
 
-def pull(office: Office, days: Iterable[date] | None, stamp: Stamp, accept_loss: str = "") -> registers.PullResult:
+def pull(office: Office, days: Iterable[date] | None, stamp: Stamp, accept_loss: str = "", *, afresh: bool = False) -> registers.PullResult:
     """Read ``days`` (None: everything) from the source and store what changed, in one transaction.
 
     ``accept_loss`` is a person's reason to believe a source that gives much less than before; without it such a loss changes
-    nothing and is an alarm.
+    nothing and is an alarm. ``afresh`` reads what did not change since the last pull as well.
 
     A source that fails leaves everything as it was, a Pull row with the sentence, and an alarm; the error goes on to the
     caller, whose type says whether to try again.
     """
-    source = source_of(office)
+    source = source_of(office, afresh=afresh)
     try:
         pulled = source.pull(list(days) if days is not None else None)
     except CmeError as error:

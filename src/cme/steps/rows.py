@@ -5,6 +5,7 @@ from cme.records.history import Stamp
 from cme.records.quarantine import quarantined, resolve
 from cme.records.registers import PullResult
 from cme.records.tables import Quarantine
+from cme.sources.source import place_of
 from cme.steps import unread_report
 from cme.steps.office import Office
 from cme.steps.pull import pull
@@ -20,6 +21,15 @@ def settle_row(office: Office, number: int, why: str, stamp: Stamp) -> None:
         resolve(session, office.school, number, stamp, why)
 
 
+def row_in_full(office: Office, number: int) -> tuple[str, str, str]:
+    """Where a row in quarantine stands, why it is there, and the row as it came, which may name a child. Raises BadInput for no such row."""
+    with office.transaction() as session:
+        row = session.get(Quarantine, number)
+        if row is None or row.school != office.school:
+            raise BadInput(f"there is no row {number} in quarantine: see the list for the numbers")
+        return f"{row.source}: {place_of(row.place, row.line or row.record)}", row.reason, row.raw
+
+
 def read_again(office: Office, stamp: Stamp) -> PullResult | None:
     """Read the days of the waiting rows again, however old; everything where a row's day is not known. None: no row of a source waits.
 
@@ -29,4 +39,4 @@ def read_again(office: Office, stamp: Stamp) -> PullResult | None:
         waiting = [row.day for row in quarantined(session, office.school) if row.source != unread_report.SOURCE]
     if not waiting:
         return None
-    return pull(office, None if None in waiting else sorted({day for day in waiting if day is not None}), stamp)
+    return pull(office, None if None in waiting else sorted({day for day in waiting if day is not None}), stamp, afresh=True)

@@ -20,8 +20,8 @@ from cme.sources.wonde import WondeSource
 from cme.steps.office import Office
 
 
-def source_of(office: Office) -> Source:
-    """The school's source of registers as configured; raises ConfigFaults when none is."""
+def source_of(office: Office, *, afresh: bool = False) -> Source:
+    """The school's source of registers as configured; raises ConfigFaults when none is. ``afresh``: not from where the last pull ended."""
     s = office.settings
     times = TimeSemantics(s.registers_times)
     if s.registers_folder:
@@ -35,18 +35,18 @@ def source_of(office: Office) -> Source:
         return SqlSource(s.registers_url.get_secret_value(), _queries(s.registers_queries), name="sql", time_semantics=times,
                          zone=ZoneInfo(s.registers_zone))
     if s.registers_api:
-        return _api(office)
+        return _api(office, afresh)
     raise ConfigFaults(["CME_REGISTERS_FOLDER: no source of registers; set it to the folder of exports, or set "
                         "CME_REGISTERS_URL and CME_REGISTERS_QUERIES, or CME_REGISTERS_API"])
 
 
-def _api(office: Office) -> Source:
-    """The vendor's interface, which goes on where its last pull ended."""
+def _api(office: Office, afresh: bool) -> Source:
+    """The vendor's interface, which goes on where its last pull ended unless it is to be read ``afresh``."""
     s = office.settings
     if faults := api_faults(s):
         raise ConfigFaults(faults)
     with office.transaction() as session:
-        cursor = cursor_of(session, office.school, s.registers_api)
+        cursor = {} if afresh else cursor_of(session, office.school, s.registers_api)
     if s.registers_api == "arbor":
         return ArborSource(s.registers_api_url, s.registers_api_user, s.registers_secret, zone=ZoneInfo(s.registers_zone),
                            cursor=cursor)

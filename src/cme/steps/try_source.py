@@ -9,11 +9,11 @@ from cme.errors import BadInput
 from cme.rules.marks import UnknownCode
 from cme.sources.declarations import MEANING, Declaration, declarations
 from cme.sources.files import CsvFile, CsvFolder
-from cme.sources.source import Columns, Pulled, Source, TimeSemantics
+from cme.sources.source import Columns, Pulled, Source, TimeSemantics, place_of
 from cme.steps.office import Office
 from cme.steps.sources import source_of
 
-PUPIL_FIELDS = ("forename", "surname", "born", "upn", "year_group", "group", "address", "postcode", "admitted", "left", "contacts")
+PUPIL_FIELDS = ("forename", "surname", "born", "upn", "year_group", "group", "address", "postcode", "admitted", "left", "flags", "contacts")
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ def trial(office: Office, name: str, day: date) -> Trial:
         f"{counts['session']} registers of sessions and {counts['lesson']} of lessons on {day}, with {marks} marks",
         f"{len(pulled.expected)} registers expected, {len(pulled.pupils)} pupils, {len(pulled.staff)} members of staff"),
         _columns(pulled, marks), *_judged(source, pulled, day, marks, _unknown(office, pulled)),
-        tuple(f"{row.where}{f', line {row.line}' if row.line else ''}: {row.reason}" for row in pulled.bad_rows[:20]) + _more(pulled),
+        tuple(f"{place_of(row.where, row.line)}: {row.reason}" for row in pulled.bad_rows[:20]) + _more(pulled),
         pulled.columns, (*_other_days(source, day, bool(on_day)), *pulled.notes, *(f"{name}: still being written, left for the next pull" for name in pulled.waiting)))
 
 
