@@ -117,3 +117,11 @@ def test_the_style_allowed_is_exactly_the_style_sent(school: School, reading: Re
     [style] = re.findall(r"<style>(.*?)</style>", case_page.render(reading, school), re.DOTALL)
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
     assert f"'sha256-{digest}'" in dict(case_page.HEADERS)[b"content-security-policy"].decode()
+
+
+def test_what_parents_wrote_back_is_shown_with_what_came_of_it_and_never_runs(school: School, reading: Reading) -> None:
+    reply = {"number": 1, "at": "2026-11-23T09:31:00+00:00", "channel": "text", "from": "Aoife Bramblewick (mother)", "text": "<script>x</script> on the bus",
+             "outcome": "", "done_by": ""}
+    page = case_page.render(changed(reading, replies=[reply, {**reply, "outcome": "Rang the mother", "done_by": "attendance_officer"}]), school)
+    assert "What they wrote back" in page and "nobody has seen to it yet" in page and "Rang the mother" in page
+    assert "<script>x" not in page and "&lt;script&gt;x" in page

@@ -38,6 +38,8 @@ def print_case(out: Console, view: CaseView) -> None:
         out.print("  marks: " + ", ".join(f"{day} {session} {code}" for day, session, code in finding["marks"]), markup=False)
     _rows(out, "Contacts", ["priority", "name", "relationship", "telephone", "email", "do_not_contact"], d["contacts"])
     _rows(out, "Attempts", ["at", "channel", "outcome", "note", "recorded_by"], d["attempts"])
+    if d["replies"]:
+        _rows(out, "Replies", ["at", "channel", "from", "text", "outcome", "done_by"], d["replies"])
     _rows(out, "Actions", ["id", "kind", "owner", "due", "outcome"], d["actions"])
     out.print(f"Not on record yet: {', '.join(d['missing']) or 'nothing'}")
     out.print("Messages: " + (", ".join(f"{n} × {what}" for what, n in view.messages.items()) or "none"))

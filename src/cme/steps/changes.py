@@ -19,7 +19,7 @@ def changes(shown: Dossier, now: Dossier) -> list[str]:
 def _for_a_decision(dossier: Dossier) -> Dossier:
     """What a decision rests on: what people found out. That the ladder of contact has written once more, or that the child is absent in
     one more session, is shown and asks nobody anew; days that count are findings."""
-    kept = {key: value for key, value in dossier.items() if key not in ("messages", "visits")}
+    kept = {"replies": [], **{key: value for key, value in dossier.items() if key not in ("messages", "visits")}}
     return {**kept, "attempts": [a for a in dossier["attempts"] if a["outcome"] or a["channel"] not in ("text", "email", "held back", "not sent")],
             "absences": [a for a in dossier.get("absences", []) if a["reason"] or a["register_changed"]]}
 
@@ -65,6 +65,14 @@ def _reports(shown: Dossier, now: Dossier) -> list[str]:
     return said + (["the attendance officer has recorded what was established"] if known > 0 else [])
 
 
+def _replies(shown: Dossier, now: Dossier) -> list[str]:
+    before, after = _by(shown.get("replies", []), "number"), _by(now.get("replies", []), "number")
+    more = len(after.keys() - before.keys())
+    said = [f"{more} more repl{'y' if more == 1 else 'ies'} of a parent or carer"] if more else []
+    seen_to = any(reply["outcome"] and not before.get(key, reply)["outcome"] for key, reply in after.items())
+    return said + (["a person has seen to a reply of a parent or carer"] if seen_to else [])
+
+
 def _lists(shown: Dossier, now: Dossier) -> list[str]:
     words = {"flags": "the flags of the child", "contacts": "the contacts held", "pupil": "the child's own details",
              "urgency": "the urgency", "decisions": "the decisions taken"}
@@ -79,4 +87,4 @@ def _words(rule: str) -> str:
     return rule.replace("_", " ")
 
 
-_TELL: tuple[Callable[[Dossier, Dossier], list[str]], ...] = (_findings, _seen, _contact, _absences, _actions, _reports, _lists)
+_TELL: tuple[Callable[[Dossier, Dossier], list[str]], ...] = (_findings, _seen, _contact, _replies, _absences, _actions, _reports, _lists)

@@ -18,6 +18,7 @@ from cme.records.registers import current_marks
 from cme.records.tables import AbsenceRequest, Action, Case, Confirmation, Contact, ContactAttempt, Decision, Finding, Flag, HomeVisit, Pupil
 from cme.steps.completeness import HOME_VISIT, completeness
 from cme.steps.office import Office
+from cme.steps.replies import replies_about
 
 __all__ = ["HOME_VISIT", "RULES", "dossier_of", "last_attended", "missing_enquiries", "opaque_summary"]
 RULES = {"continuous_absence": "Continuous absence without permission", "cumulative_absence": "Cumulative absence without permission",
@@ -69,6 +70,7 @@ def dossier_of(session: Session, office: Office, case: Case) -> dict[str, Any]:
                       "register_changed": r.changed_at is not None} for r in absences],
         "visits": [{"on": _day(v.visited_on), "half": v.half, "address": v.address, "spoken_to": v.spoken_to, "result": v.result, "outcome": v.outcome,
                     "recorded_by": v.recorded_by} for v in visits],
+        "replies": replies_about(office, session, {case.reference, *(name_of(r) for r in absences)}, contacts),
         "missing": missing_enquiries(contacts, attempts, actions, visits),
     }
     return {**dossier, "messages": completeness(office, dossier)}
@@ -118,6 +120,9 @@ def opaque_summary(dossier: dict[str, Any]) -> str:
     if absences := dossier.get("absences"):
         answered = sum(bool(a["reason"]) for a in absences)
         lines.append(f"- Sessions of which a parent or carer was asked: {len(absences)}; with a reason recorded: {answered}.")
+    if replies := dossier.get("replies"):
+        waiting = sum(not r["outcome"] for r in replies)
+        lines.append(f"- Replies of parents or carers: {len(replies)}; not yet seen to by a person: {waiting}.")
     if dossier["missing"]:
         lines.append(f"- Not on record yet: {', '.join(dossier['missing'])}.")
     return "\n".join(lines)

@@ -4,11 +4,12 @@ A reply is a note. Whoever holds the telephone may have written it, so it change
 reads it, speaks with somebody, and records the reason. It is matched by the sender's number or address, never by what it says.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import ARRAY, Text, cast, select
 from sqlalchemy.orm import Session
 
 from cme.config.settings import require_role
@@ -165,6 +166,17 @@ def _warnings(held: list[Contact], names: dict[int, str]) -> Iterable[str]:
             yield f"{contact.name} is {' and '.join(barred)} about {names[contact.pupil_id]}: do not answer; speak to the DSL"
         if contact.interpreter or contact.language not in ("", "en"):
             yield f"{contact.name} speaks {contact.language}" + ("; an interpreter is needed" if contact.interpreter else "")
+
+
+def replies_about(office: Office, session: Session, references: Collection[str], contacts: Iterable[Contact]) -> list[dict[str, Any]]:
+    """What came in about one of ``references`` (a case and its absences), oldest first, as a dossier shows it. ``contacts`` are the child's."""
+    people = {number_of(c.telephone) if textable(c.telephone) else "": c for c in contacts} | {c.email.casefold(): c for c in contacts}
+    found = session.scalars(select(ReceivedMessage).where(ReceivedMessage.about.op("?|")(cast(sorted(references), ARRAY(Text))))
+                            .order_by(ReceivedMessage.id)).all()
+    own = [(message, people.get(message.sender.casefold())) for message in found]
+    return [{"number": m.id, "at": m.sent_at.isoformat(), "channel": m.channel, "from": f"{c.name} ({c.relationship or 'contact'})" if c else
+             "not held as a contact of the child", "text": office.sealer.open(m.sealed).decode(), "outcome": m.outcome or "", "done_by": m.done_by or ""}
+            for m, c in own]
 
 
 def done(office: Office, number: int, outcome: str, stamp: Stamp) -> None:
