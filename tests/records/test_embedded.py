@@ -6,6 +6,7 @@ from pathlib import Path
 import psutil
 import psycopg2
 import pytest
+from sqlalchemy.engine import make_url
 
 from cme.errors import Misconfigured
 from cme.records import postgres_server
@@ -42,8 +43,9 @@ def test_its_log_holds_neither_statements_nor_values(cluster: Cluster):
 
 def test_the_addresses_of_both_drivers_lead_to_the_database(cluster: Cluster):
     assert cluster.url("cme").startswith("postgresql+psycopg2://app:")
-    assert cluster.asyncpg_url("prefect").startswith("postgresql+asyncpg://app:")
-    assert "@/prefect?host=%2F" in cluster.asyncpg_url("prefect")
+    address = cluster.asyncpg_url("prefect", "cme_prefect")
+    assert address.startswith("postgresql+asyncpg://cme_prefect:") and "@/prefect?host=%2F" in address
+    assert make_url(address).password not in (make_url(cluster.url("cme")).password, make_url(cluster.url("cme", "cme_app")).password)
 
 
 def test_what_was_written_is_there_after_a_stop_and_a_start(short_home: Path, ask):

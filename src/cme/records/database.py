@@ -163,7 +163,7 @@ def open_records(database_url: str | None, data_dir: Path, migrate: bool = False
     try:
         if cluster is not None:
             cluster.create_database(DATABASE)
-            _bring_up_to_date(cluster.url(DATABASE), cluster.application_password())
+            _bring_up_to_date(cluster.url(DATABASE), cluster.password(APP))
             database_url = cluster.url(DATABASE, APP)
         elif migrate:
             _bring_up_to_date(owner_url or str(database_url), roles_too=bool(owner_url))

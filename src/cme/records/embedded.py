@@ -69,25 +69,25 @@ class Cluster:
         self.stop()
 
     def url(self, database: str, role: str = OWNER) -> str:
-        """SQLAlchemy's address of ``database`` (psycopg2, over the socket), as its owner or as the application's ``role``. It holds the
+        """SQLAlchemy's address of ``database`` (psycopg2, over the socket), as its owner or as another ``role``. It holds the
         password: never log it."""
         return self._address("postgresql+psycopg2", database, role)
 
-    def asyncpg_url(self, database: str) -> str:
+    def asyncpg_url(self, database: str, role: str) -> str:
         """The address of ``database`` for Prefect's server (asyncpg, over the socket). It holds the password: never log it."""
-        return self._address("postgresql+asyncpg", database)
+        return self._address("postgresql+asyncpg", database, role)
 
-    def application_password(self) -> str:
-        """The password of the role as which the product connects, made once beside the owner's."""
-        file = self.home / "password.application"
+    def password(self, role: str) -> str:
+        """The password of a role beside the owner, made once; whoever makes the role gives it to it."""
+        file = self.home / f"password.{role}"
         with self._locked():
             if not file.exists():
                 write_private(file, secrets.token_urlsafe(32))
         return file.read_text().strip()
 
-    def _address(self, driver: str, database: str, role: str = OWNER) -> str:
+    def _address(self, driver: str, database: str, role: str) -> str:
         folder = quote(str(self.server.socket_folder), safe="")
-        password = self.server.password() if role == OWNER else self.application_password()
+        password = self.server.password() if role == OWNER else self.password(role)
         return f"{driver}://{role}:{password}@/{quote(database)}?host={folder}"
 
     def create_database(self, name: str, template: str | None = None) -> None:

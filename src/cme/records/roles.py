@@ -43,13 +43,15 @@ def _condition(table: Table) -> str | None:
     return sure or " OR ".join(links.values()) or None
 
 
-def statements(append_only: list[str]) -> Iterator[str]:
-    """What makes the roles and their rights, in order; saying it twice changes nothing."""
+def statements(append_only: list[str], database: str) -> Iterator[str]:
+    """What makes the roles and their rights in ``database``, in order; saying it twice changes nothing."""
     for role in (APP, READER):
         yield _MADE.replace("ROLE_NAME", role)
         yield f"GRANT USAGE ON SCHEMA public TO {role}"
         yield f"REVOKE ALL ON ALL TABLES IN SCHEMA public FROM {role}"
         yield f"GRANT SELECT ON ALL TABLES IN SCHEMA public TO {role}"
+        yield f'GRANT CONNECT ON DATABASE "{database}" TO {role}'
+    yield f'GRANT TEMPORARY ON DATABASE "{database}" TO {APP}'          # rows are copied through a table of the session's own
     yield "REVOKE CREATE ON SCHEMA public FROM PUBLIC"
     yield f"GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA public TO {APP}"
     for name, condition in separation().items():
@@ -70,7 +72,7 @@ def grant(owner: Engine, password: str | None = None) -> None:
     ``password`` (the private database's) lets the application in; without one a person sets it."""
     with owner.begin() as connection:
         connection.execute(_ONE_AFTER_THE_OTHER)
-        for statement in statements(append_only_tables(connection)):
+        for statement in statements(append_only_tables(connection), str(owner.url.database)):
             connection.execute(text(statement.replace(":", r"\:")))
         if password:
             set_password(connection, APP, password)
@@ -79,7 +81,7 @@ def grant(owner: Engine, password: str | None = None) -> None:
 def grant_where_changed(owner: Engine, password: str | None = None) -> bool:
     """The same unless it was done for these tables and this password already; True where it was done now."""
     with owner.connect() as connection:
-        said = "\n".join(statements(append_only_tables(connection))) + hashlib.sha256((password or "").encode()).hexdigest()
+        said = "\n".join(statements(append_only_tables(connection), str(owner.url.database))) + hashlib.sha256((password or "").encode()).hexdigest()
         mark = f"roles {hashlib.sha256(said.encode()).hexdigest()}"
         if connection.scalar(_DONE, {"app": APP, "table": VERSION_TABLE}) == mark:
             return False

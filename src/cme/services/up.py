@@ -13,12 +13,13 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError
 
 from cme.errors import Misconfigured, Transient
-from cme.records.database import Records, engine, open_records
+from cme.records import prefect_role
+from cme.records.database import DATABASE, Records, engine, open_records
 from cme.services import ports
 from cme.services.prefect_server import address, prefect_environment, prefect_server, without_prefect
 from cme.services.processes import ProcessSpec, Supervisor, undisturbed
 
-PREFECT_DATABASE = "prefect"
+PREFECT_DATABASE = prefect_role.DATABASE
 
 
 class House:
@@ -161,8 +162,7 @@ class House:
         if self._prefect_database_url:
             return self._prefect_database_url
         if self.records.cluster:
-            self.records.cluster.create_database(PREFECT_DATABASE)
-            return self.records.cluster.asyncpg_url(PREFECT_DATABASE)
+            return prefect_role.address(self.records.cluster, DATABASE)
         ours = make_url(self._owner_url) if self._owner_url else self.records.engine.url
         with engine(ours.render_as_string(hide_password=False)).connect().execution_options(
                 isolation_level="AUTOCOMMIT") as connection:

@@ -24,7 +24,7 @@ def as_sql(settings: Settings) -> list[str]:
     owner = engine(_address(settings))
     try:
         with owner.connect() as connection:
-            return [f"{statement};" for statement in roles.statements(append_only_tables(connection))]
+            return [f"{statement};" for statement in roles.statements(append_only_tables(connection), str(owner.url.database))]
     finally:
         owner.dispose()
 
