@@ -13,13 +13,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import select, text
+from sqlalchemy import func, select, text
 from tests.steps.conftest import as_owner, school  # noqa: F401  (fixtures)
 from tests.steps.school import School
 
 from cme import clock
-from cme.records.history import verify
-from cme.records.tables import Alarm, Case, Contact, Outbox, Pupil
+from cme.records.anchors import ANCHORED, anchor
+from cme.records.tables import Alarm, Case, CaseEvent, Contact, Outbox, Pupil
+from cme.records.verifying import verify
 from cme.steps import alarms, feed, operations, subject_access, view
 from cme.steps.dossier import dossier_of, opaque_summary
 from cme.steps.figures import figures
@@ -57,6 +58,13 @@ def secrets(school: School) -> set[str]:  # noqa: F811
     return {value for value in found if len(value) > 3}
 
 
+def anchored(school: School) -> None:  # noqa: F811
+    """The daily anchor, at the sweep of noon; what went on living since the last one must not look as if somebody had tampered with it."""
+    if clock.local().hour in (12, 16):
+        with school.transaction() as session:
+            anchor(session, school.stamp())
+
+
 @pytest.fixture
 def lived(as_owner: None, school: School, monkeypatch: pytest.MonkeyPatch) -> tuple[School, str]:  # noqa: F811
     """A school whose cases have been lived, and all that was logged meanwhile."""
@@ -77,7 +85,7 @@ def lived(as_owner: None, school: School, monkeypatch: pytest.MonkeyPatch) -> tu
     root.setLevel(logging.DEBUG)
     try:
         life = Life(school, school.settings.people_file, CASES, first, last, seed=8, step=timedelta(hours=6 if CASES > 50 else 8))
-        life.live()
+        life.live(lambda life: anchored(school))
     finally:
         root.removeHandler(handler)
         root.setLevel(level)
@@ -101,6 +109,7 @@ def test_nothing_that_names_a_child_stands_where_everybody_may_look(lived: tuple
     names = secrets(school)
     with school.transaction() as session:
         cases, subjects = session.scalars(select(Case)).all(), list(session.scalars(select(Outbox.mail_subject)))
+        assert session.scalar(select(func.count()).where(CaseEvent.what == ANCHORED)) > 8
         assert verify(session) == [] and len(cases) == CASES and len(names) > 4 * CASES and len(subjects) > 3 * CASES
     heads = [str(message_from_bytes(wire, policy=policy.default)["Subject"]) for _, wire in school.post.accepted]
     attached = [part.get_filename() or "" for _, wire in school.post.accepted for part in message_from_bytes(wire, policy=policy.default).iter_attachments()]

@@ -19,6 +19,7 @@ from sqlalchemy.orm import Session
 
 from cme.errors import BadInput
 from cme.records.history import Stamp, record
+from cme.records.kept_rows import KeptRows
 from cme.records.tables import Base, CaseEvent
 from cme.records.written_rows import written_rows
 
@@ -96,10 +97,13 @@ def digests(session: Session) -> dict[str, Any]:
 
 def anchor(session: Session, stamp: Stamp) -> Anchor:
     """Note in the chain what stands beside it, and return the chain's head. The session must have written nothing before."""
-    tables = digests(session)
-    rows = sum(len(part["rows"]) for part in tables.values())
+    tables, kept = digests(session), KeptRows()
+    for number, data in session.execute(select(CaseEvent.id, CaseEvent.data).where(CaseEvent.what == ANCHORED).order_by(CaseEvent.id)):
+        kept.note(number, data)
+    living = kept.digests(session, last_event_at(session))
+    rows = sum(len(part["rows"]) for part in (*tables.values(), *living.values()))
     number = record(session, "record", ANCHORED, stamp, f"the head of the chain is noted outside the database, with {rows} rows beside it",
-                    {"tables": tables})
+                    {"tables": tables, "living": living})
     head = session.execute(select(CaseEvent.hash).where(CaseEvent.id == number)).scalar_one()
     return Anchor(number, head, stamp.at.isoformat(timespec="seconds"))
 

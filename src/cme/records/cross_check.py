@@ -1,13 +1,14 @@
 """Events and the rows they tell of: each must find the other, and say the same. What no anchor holds yet is seen by this alone."""
 
 from collections.abc import Iterator, Mapping
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from cme.records.reviews import dossier_hash
-from cme.records.tables import Action, Base, CaseEvent, Confirmation, ContactAttempt, Decision, DossierShown, Finding, MissingReport, Outbox
+from cme.records.tables import Action, Base, Case, CaseEvent, Confirmation, ContactAttempt, Decision, DossierShown, Finding, MissingReport, Outbox
 from cme.records.written_rows import written_rows
 
 # event, the field of its data that names a row, and whose row
@@ -24,6 +25,7 @@ class Mentioned:
         self._hashes: dict[str, tuple[str, str]] = {}            # of messages, by the row of the outbox
         self._said: dict[tuple[str, int], tuple[str, dict[str, Any]]] = {}   # of decisions and confirmations, by their question
         self._shown: dict[str, str] = {}                         # hashes of dossiers
+        self._moved: dict[str, tuple[str, str, datetime]] = {}   # of cases, by reference: the last step
 
     def note(self, event: CaseEvent) -> None:
         """Take in one event that is as it was written."""
@@ -42,6 +44,8 @@ class Mentioned:
             self._said["confirmation", data["review"]] = place, {
                 "confirmed": event.what == "decision.confirmed", "reason": data["reason"], "decided_by": event.who, "decided_at": event.at,
                 "shown_hash": data["shown"], "decided_by_name": data["name"]}
+        if event.what.startswith("case.") and "from" in data and "to" in data:
+            self._moved[event.subject] = place, str(data["to"]), event.at
         if event.what in ("review.opened", "review.dossier_changed") and "dossier" in data:
             self._shown[data["dossier"]] = place
 
@@ -53,6 +57,7 @@ class Mentioned:
         for name, table in (("decision", Decision), ("confirmation", Confirmation)):
             yield from self._as_said(session, name, table)
         yield from self._dossiers(session)
+        yield from self._cases(session)
 
     def _rows_are_there(self, session: Session, erased: Mapping[str, int]) -> Iterator[str]:
         for table, named in self._named.items():
@@ -91,3 +96,9 @@ class Mentioned:
             left.pop(held["dossier_hash"], None)
         for place in left.values():
             yield f"the dossier is missing of which {place} tells"
+
+    def _cases(self, session: Session) -> Iterator[str]:
+        for row in session.execute(select(Case.id, Case.reference, Case.state, Case.state_since)):
+            place, state, since = self._moved.get(row.reference, ("", "", row.state_since))
+            if place and (row.state, row.state_since) != (state, since):
+                yield f"row {row.id} of case does not say what {place} says: state"

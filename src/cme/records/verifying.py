@@ -9,6 +9,7 @@ from cme.records.anchors import ANCHORED, Anchor, protected
 from cme.records.cross_check import Mentioned
 from cme.records.emptied import ERASED, EmptiedEvents
 from cme.records.history import walk
+from cme.records.kept_rows import KeptRows
 from cme.records.tables import Base, CaseEvent
 from cme.records.written_rows import WrittenRow, written_rows
 
@@ -17,7 +18,7 @@ def verify(session: Session, anchors: Sequence[Anchor] = ()) -> list[str]:
     """All faults; empty: whole. Without an anchor a tail that was cut off, or a chain written anew by the owner, cannot be seen."""
     walk = _Walk({anchor.event: anchor for anchor in anchors})
     faults = [*walk.chain(session), *walk.past_the_end(anchors)]
-    return [*faults, *walk.rows_beside(session), *walk.mentioned.faults(session, walk.erased)]
+    return [*faults, *walk.rows_beside(session), *walk.living.faults(session, walk.erased), *walk.mentioned.faults(session, walk.erased)]
 
 
 class _Walk:
@@ -29,6 +30,7 @@ class _Walk:
         self._sealed: dict[str, list[tuple[int, tuple[str, ...], dict[int, str]]]] = {}
         self.erased: dict[str, int] = {}
         self.mentioned = Mentioned()
+        self.living = KeptRows()
 
     def chain(self, session: Session) -> Iterator[str]:
         matched, emptied = "from its beginning or later", EmptiedEvents()
@@ -47,6 +49,7 @@ class _Walk:
 
     def _note(self, event: CaseEvent) -> None:
         if event.what == ANCHORED:
+            self.living.note(event.id, event.data)
             for name, part in event.data["tables"].items():
                 self._sealed.setdefault(name, []).append((event.id, tuple(part["columns"]), {int(row): digest for row, digest in part["rows"]}))
         elif event.what == ERASED:
