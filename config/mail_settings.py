@@ -70,6 +70,7 @@ class MailSettings(BaseSettings):
     alarm_smtp_scope: str = MICROSOFT
     alarm_smtp_token_file: Path | None = None
     alarm_sender: str = ""
+    alarm_bounces_to: str = ""
 
     imap_host: str = ""
     imap_port: int = 993

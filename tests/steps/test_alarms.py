@@ -11,7 +11,7 @@ from tests.steps.test_oversee import DUE, alarms
 
 from cme import clock
 from cme.errors import BadInput, Misconfigured, Permanent, Transient
-from cme.records import outbox
+from cme.records import after_sending, outbox
 from cme.records.alarms import clear_alarm, raise_alarm
 from cme.records.history import events
 from cme.records.outbox import HandOver
@@ -86,6 +86,18 @@ def test_a_fault_in_the_second_servers_settings_is_that_alarms_and_stops_no_othe
     assert [address for address, _ in school.post.accepted] == ["dsl@larkspur-bridge.example"]
     with school.transaction() as session:
         assert set(session.scalars(select(Outbox.state).where(Outbox.route == "alarm"))) == {"failed"}
+
+
+def test_an_alarm_that_came_back_is_told_by_the_schools_own_server(two: TwoRoutes) -> None:
+    call(two)
+    two.deliver(worker="test")
+    assert two.second.accepted and not two.post.accepted
+    with two.transaction() as session:
+        [first, *_] = session.scalars(select(Outbox).where(Outbox.route == "alarm"))
+        after_sending.came_back(session, first.id, two.stamp(), "5.1.1")
+    calling.call_about_the_rest(two, two.stamp())
+    two.deliver(worker="test")
+    assert two.post.accepted and b"needs a person" in two.post.accepted[0][1]
 
 
 def test_without_a_second_server_alarms_leave_by_the_schools(school: School) -> None:
@@ -243,6 +255,8 @@ def test_the_second_mailer_takes_its_own_settings(school: School) -> None:
     school.settings.alarm_smtp_tls, school.settings.alarm_smtp_port = "none", 2526
     mailer = school.mailer("alarm")
     assert (mailer.host, int(mailer.port), mailer.user) == ("127.0.0.1", 2526, "alarm@other.example")
+    school.settings.alarm_bounces_to = "cme@school.example"             # the envelope's sender: the mailbox that is read
+    assert school.mailer("alarm").user == "cme@school.example"
     school.settings.alarm_smtp_tls, school.settings.alarm_smtp_host = "none", "mail.other.example"
     with pytest.raises(BadInput):
         school.mailer("alarm")

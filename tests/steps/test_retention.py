@@ -12,7 +12,7 @@ from cme.errors import BadInput
 from cme.records.emptied import ERASED
 from cme.records.held import ABOUT_NO_CHILD, Held, condition
 from cme.records.history import Stamp, events, record, verify
-from cme.records.tables import Base, Case, CaseEvent, Erasure, Flag, Pupil, RegisterVersion
+from cme.records.tables import Base, Case, CaseEvent, Erasure, Flag, MailReceived, Pupil, RegisterVersion
 from cme.steps import holds, retention
 from cme.steps.report_form import reference_of
 
@@ -236,6 +236,18 @@ def test_an_old_register_that_was_amended_lately_stays_with_all_its_versions(sch
     set_clock(LATER.isoformat())
     listed = retention.proposal(school)
     assert len(listed.due.registers) == 19 and "children who have left" not in listed.due.rules
+
+
+def test_mail_that_belonged_to_nobody_goes_by_its_age_unless_somebody_must_still_read_it(school: School, old: str) -> None:
+    with school.engine.begin() as connection:
+        for n, (waits, settled, about) in enumerate((("false", "NULL", "NULL"), ("true", "now()", "'school'"), ("true", "NULL", "NULL"),
+                                                    ("false", "NULL", "'CME-2026-9999'"), ("false", "NULL", "'ABS-9'"))):
+            connection.execute(text("INSERT INTO mail_received (digest, place, message_id, sender, kind, subject_of, noted_at, needs_person, settled_at) "
+                                    f"VALUES ('{n}', '1:{n}', '', '', 'written', {about}, '2026-12-02', {waits}, {settled})"))
+    done = approve(school)
+    assert done.rows["mail_received"] == 3                              # the first two, and the one about a case nobody holds
+    with school.transaction() as session:
+        assert session.scalars(select(MailReceived.digest).order_by(MailReceived.id)).all() == ["2", "4"]
 
 
 def test_what_was_asked_of_parents_and_what_came_back_goes_with_its_case(school: School, old: str) -> None:

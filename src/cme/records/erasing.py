@@ -16,7 +16,7 @@ from cme.records.emptied import ERASED, digest_of
 from cme.records.held import Held, tables_of
 from cme.records.history import Stamp, lock, record
 from cme.records.tables import (
-    Base, CaseEvent, Erasure, ExpectedRegister, Outbox, Quarantine, ReceivedMessage, RegisterVerdict, RegisterVersion,
+    Base, CaseEvent, Erasure, ExpectedRegister, MailReceived, Outbox, Quarantine, ReceivedMessage, RegisterVerdict, RegisterVersion,
     Roster, ScreenState)
 
 SUBJECT = "retention"
@@ -32,6 +32,7 @@ class Due:
     verdicts: tuple[int, ...]
     mail: tuple[str, ...]                # rows of the outbox, and of the messages that came back
     received: tuple[int, ...]
+    incoming: tuple[int, ...]
     quarantine: tuple[int, ...]
     rules: dict[str, int]
 
@@ -70,7 +71,8 @@ def _events(due: Due) -> ColumnElement[bool]:
 
 def _plan(due: Due) -> Iterator[tuple[Table, ColumnElement[bool]]]:
     """Each table with the rows that go. Messages go by what they are about, or by their own age."""
-    aged: dict[str, Sequence[object]] = {Outbox.__tablename__: due.mail, ReceivedMessage.__tablename__: due.received}
+    aged: dict[str, Sequence[object]] = {Outbox.__tablename__: due.mail, ReceivedMessage.__tablename__: due.received,
+                                        MailReceived.__tablename__: due.incoming}
     for table, which in tables_of(due.held):
         yield table, or_(which, among(table.c.id, aged[table.name])) if table.name in aged else which
     for model, numbers in ((RegisterVersion, due.registers), (ExpectedRegister, due.expected), (RegisterVerdict, due.verdicts),

@@ -2,13 +2,14 @@
 
 from collections.abc import Collection
 from datetime import date, datetime
+from typing import Any
 
 from sqlalchemy import ARRAY, BigInteger, ColumnElement, and_, cast, func, or_, select
 from sqlalchemy.orm import Session, aliased
 
 from cme.records.arrays import among
 from cme.records.tables import (
-    Case, ExpectedRegister, HomeSchoolNotice, Outbox, Pupil, Quarantine, ReceivedMessage, RegisterVerdict, RegisterVersion,
+    Case, ExpectedRegister, HomeSchoolNotice, MailReceived, Outbox, Pupil, Quarantine, ReceivedMessage, RegisterVerdict, RegisterVersion,
     RollChange, Roster)
 
 Numbers = tuple[int, ...]
@@ -53,12 +54,22 @@ def gone_pupils(session: Session, school: str, day: date, moment: datetime, prot
     return [(row.id, max(row.left or date.min, row.last_seen.date())) for row in rows if row.id not in protected]
 
 
+def _of_no_child(subject: Any) -> ColumnElement[bool]:
+    """What a message is about is no child's: what is goes with the child's own records."""
+    return and_(subject.not_like("ABS-%"), *(subject.not_in(select(table.reference)) for table in (Case, RollChange, HomeSchoolNotice)))
+
+
 def old_mail(session: Session, moment: datetime, settled: Collection[str]) -> list[tuple[str, date]]:
-    """(row, day) of messages made at ``moment`` or before that belong to no child: what does goes with the child's own records."""
-    own = [select(table.reference) for table in (Case, RollChange, HomeSchoolNotice)]
+    """(row, day) of messages made at ``moment`` or before that belong to no child."""
     return [(row.id, row.created_at.date()) for row in session.execute(select(Outbox.id, Outbox.created_at).where(
-        Outbox.created_at <= moment, Outbox.state.in_(settled), Outbox.subject_of.not_like("ABS-%"),
-        *(Outbox.subject_of.not_in(query) for query in own)).order_by(Outbox.id))]
+        Outbox.created_at <= moment, Outbox.state.in_(settled), _of_no_child(Outbox.subject_of)).order_by(Outbox.id))]
+
+
+def old_incoming(session: Session, moment: datetime) -> list[tuple[int, date]]:
+    """(row, day) of mails that came in at ``moment`` or before, belong to no child, and for which nobody waits."""
+    m = MailReceived
+    return [(row.id, row.noted_at.date()) for row in session.execute(select(m.id, m.noted_at).where(
+        m.noted_at <= moment, or_(~m.needs_person, m.settled_at.is_not(None)), or_(m.subject_of.is_(None), _of_no_child(m.subject_of))).order_by(m.id))]
 
 
 def old_answers(session: Session, moment: datetime) -> list[tuple[int, date]]:

@@ -128,7 +128,7 @@ class Office(Texting):
         """A mailer to the school's mail server, or to the second one; one per worker."""
         s, alarm = self.settings, route == outbox.ALARM
         way = s.route("alarm_smtp" if alarm else "smtp")
-        return mailer_of(s, way, s.alarm_sender if alarm else s.mail_sender, s.mail_sender_name or self.policies.school.name, self.token(way))
+        return mailer_of(s, way, (s.alarm_bounces_to or s.alarm_sender) if alarm else s.mail_sender, s.mail_sender_name or self.policies.school.name, self.token(way))
 
     def token(self, way: Route) -> Token | None:
         """What gives the token of a route, kept as long as this office; None where none signs in."""

@@ -71,6 +71,7 @@ def propose(office: Office, session: Session, day: date) -> Proposal:
     pupils = [(held, on) for held, on in left if not held.references & waiting]
     mail = old_rows.old_mail(session, _end(years_before(day, years.mail_years)), SETTLED_MAIL)
     received = old_rows.old_answers(session, _end(years_before(day, years.mail_years)))
+    incoming = old_rows.old_incoming(session, _end(years_before(day, years.mail_years)))
     quarantine = old_rows.settled_rows(session, office.school, _end(years_before(day, years.quarantine_years)))
     oldest = old_rows.oldest_entry(session, registers)
     found = [
@@ -78,12 +79,12 @@ def propose(office: Office, session: Session, day: date) -> Proposal:
         _line(PROTECTED, f"{years.child_protection_years} years after birth", [c.kept.until for c in going if c.kept.why == PROTECTED]),
         _line(REGISTERS, f"{register_years} years after the entry", [years_later(oldest, register_years)] * len(registers) if oldest else []),
         _line(PUPILS, f"{register_years} years after the last entry", [years_later(on, register_years) for _, on in pupils]),
-        _line(MAIL, f"{years.mail_years} years after it was made", [years_later(on, years.mail_years) for _, on in (*mail, *received)]),
+        _line(MAIL, f"{years.mail_years} years after it was made", [years_later(on, years.mail_years) for _, on in (*mail, *received, *incoming)]),
         _line(QUARANTINE, f"{years.quarantine_years} years after it was settled", [years_later(on, years.quarantine_years) for _, on in quarantine])]
     lines = tuple(line for line in found if line is not None)
     held = together([of_cases(session, [case.number for case in going]), *(held for held, _ in pupils)])
     due = Due(held, registers, expected, verdicts, tuple(row for row, _ in mail), tuple(row for row, _ in received),
-              tuple(row for row, _ in quarantine), {line.rule: line.number for line in lines})
+              tuple(row for row, _ in incoming), tuple(row for row, _ in quarantine), {line.rule: line.number for line in lines})
     return Proposal(day, _number(due), lines, _kept(cases, day, kept_registers), tuple(sorted(held.references)), due)
 
 
@@ -111,7 +112,7 @@ def _kept(cases: list[KeptCase], day: date, registers: int) -> dict[str, int]:
 
 def _number(due: Due) -> str:
     parts = [sorted(due.held.pupils), sorted(due.held.cases), sorted(due.held.references), due.registers, due.expected, due.verdicts, due.mail,
-             due.received, due.quarantine]
+             due.received, due.incoming, due.quarantine]
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
 
