@@ -242,7 +242,8 @@ def test_mail_that_belonged_to_nobody_goes_by_its_age_unless_somebody_must_still
     with school.engine.begin() as connection:
         for n, (waits, settled, about) in enumerate((("false", "NULL", "NULL"), ("true", "now()", "'school'"), ("true", "NULL", "NULL"),
                                                     ("false", "NULL", "'CME-2026-9999'"), ("false", "NULL", "'ABS-9'"))):
-            connection.execute(text("INSERT INTO mail_received (digest, place, message_id, sender, kind, subject_of, noted_at, needs_person, settled_at) "
+            connection.execute(text("INSERT INTO mail_received (digest, place, message_id, sender, kind, subject_of, noted_at, needs_person, "
+                                    "settled_at) "
                                     f"VALUES ('{n}', '1:{n}', '', '', 'written', {about}, '2026-12-02', {waits}, {settled})"))
     done = approve(school)
     assert done.rows["mail_received"] == 3                              # the first two, and the one about a case nobody holds

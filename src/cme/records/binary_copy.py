@@ -48,10 +48,11 @@ def copy_rows(session: Session, table: type[Base], rows: Sequence[Mapping[str, A
         return
     driver: Any = session.connection().connection.driver_connection
     name, columns = table.__tablename__, ", ".join(rows[0])
+    through = f"CREATE TEMPORARY TABLE copied ON COMMIT DROP AS SELECT {columns} FROM {name} WITH NO DATA"  # nosec B608 # names of ours
     try:
         with driver.cursor() as cursor:
             if separated:       # PostgreSQL copies into no table of which a role sees only a part: by way of one that is the session's own
-                cursor.execute(f"CREATE TEMPORARY TABLE copied ON COMMIT DROP AS SELECT {columns} FROM {name} WITH NO DATA")  # nosec B608
+                cursor.execute(through)
             cursor.copy_expert(f"COPY {'pg_temp.copied' if separated else name} ({columns}) FROM STDIN (FORMAT binary)", io.BytesIO(data))
             if separated:
                 cursor.execute(f"INSERT INTO {name} ({columns}) SELECT {columns} FROM pg_temp.copied")  # nosec B608 # names of ours

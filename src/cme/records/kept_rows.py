@@ -17,7 +17,8 @@ from cme.records.written_rows import WrittenRow, written_rows
 
 # of each table the columns that lawfully change, and (where there is one) the column that says when the row is finished: then it holds for good
 LIVING: Mapping[str, tuple[frozenset[str], str]] = {name: (frozenset(moving.split()), finished) for name, moving, finished in (
-    ("absence_request", "code case_id state since told_at call_asked_at visit_asked_at ended_at ended_by reason new_code recorded_by recorded_at changed_at", ""),
+    ("absence_request",
+     "code case_id state since told_at call_asked_at visit_asked_at ended_at ended_by reason new_code recorded_by recorded_at changed_at", ""),
     ("action", "done_at done_by outcome result evidence called escalations escalated_at", "done_at"),
     ("alarm", "calls called_at runs cleared_at cleared_by cleared_reason", "cleared_at"),
     ("case", "state urgency state_since next_step_due next_step_owner closed_at", "closed_at"),

@@ -69,7 +69,8 @@ def old_incoming(session: Session, moment: datetime) -> list[tuple[int, date]]:
     """(row, day) of mails that came in at ``moment`` or before, belong to no child, and for which nobody waits."""
     m = MailReceived
     return [(row.id, row.noted_at.date()) for row in session.execute(select(m.id, m.noted_at).where(
-        m.noted_at <= moment, or_(~m.needs_person, m.settled_at.is_not(None)), or_(m.subject_of.is_(None), _of_no_child(m.subject_of))).order_by(m.id))]
+        m.noted_at <= moment, or_(~m.needs_person, m.settled_at.is_not(None)),
+        or_(m.subject_of.is_(None), _of_no_child(m.subject_of))).order_by(m.id))]
 
 
 def old_answers(session: Session, moment: datetime) -> list[tuple[int, date]]:

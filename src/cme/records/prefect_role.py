@@ -7,14 +7,16 @@ from cme.records.embedded import Cluster
 PREFECT = "cme_prefect"             # the role, and
 DATABASE = "prefect"                # its database
 # a database of before this role: its tables and types were the owner's
-_HAND_OVER = f"""DO $$ DECLARE each record; BEGIN
+_HAND_OVER = """DO $$ DECLARE each record; BEGIN
     FOR each IN SELECT CASE relkind WHEN 'S' THEN 'SEQUENCE' WHEN 'v' THEN 'VIEW' WHEN 'm' THEN 'MATERIALIZED VIEW' ELSE 'TABLE' END AS kind,
                        oid::regclass AS name
-                FROM pg_class c WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p', 'v', 'm', 'S') AND relowner <> '{PREFECT}'::regrole
+                FROM pg_class c WHERE relnamespace = 'public'::regnamespace AND relowner <> 'cme_prefect'::regrole
+                AND relkind IN ('r', 'p', 'v', 'm', 'S')
                 AND NOT EXISTS (SELECT 1 FROM pg_depend d WHERE d.objid = c.oid AND d.deptype IN ('a', 'i', 'e') AND relkind = 'S')
-    LOOP EXECUTE format('ALTER %s %s OWNER TO {PREFECT}', each.kind, each.name); END LOOP;
-    FOR each IN SELECT oid::regtype AS name FROM pg_type t WHERE typnamespace = 'public'::regnamespace AND typtype = 'e' AND typowner <> '{PREFECT}'::regrole
-    LOOP EXECUTE format('ALTER TYPE %s OWNER TO {PREFECT}', each.name); END LOOP;
+    LOOP EXECUTE format('ALTER %s %s OWNER TO cme_prefect', each.kind, each.name); END LOOP;
+    FOR each IN SELECT oid::regtype AS name FROM pg_type WHERE typnamespace = 'public'::regnamespace AND typtype = 'e'
+                AND typowner <> 'cme_prefect'::regrole
+    LOOP EXECUTE format('ALTER TYPE %s OWNER TO cme_prefect', each.name); END LOOP;
 END $$"""
 
 
@@ -24,7 +26,8 @@ def address(cluster: Cluster, records: str) -> str:
     with cluster.server.connection() as connection, connection.cursor() as cursor:
         cursor.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", (PREFECT,))
         if cursor.fetchone() is None:
-            cursor.execute(sql.SQL("CREATE ROLE {} LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS").format(sql.Identifier(PREFECT)))
+            cursor.execute(sql.SQL("CREATE ROLE {} LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS").format(
+                sql.Identifier(PREFECT)))
         cursor.execute(sql.SQL("ALTER ROLE {} PASSWORD %s").format(sql.Identifier(PREFECT)), (cluster.password(PREFECT),))
     cluster.create_database(DATABASE)
     with cluster.server.connection(DATABASE) as connection, connection.cursor() as cursor:
