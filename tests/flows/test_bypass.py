@@ -1,5 +1,6 @@
 """The bypass matrix: each a real call against a real Prefect server that tries to get past the gate. The tests build on each other."""
 
+import json
 import os
 import re
 import threading
@@ -155,7 +156,25 @@ def test_an_answer_to_facts_that_have_changed_is_kept_and_asked_again(house: Run
     code = house.code("dsl", asked[0])
     with house.office.transaction() as session:
         session.add(Flag(pupil_id=cases.by_reference(session, asked[0]).pupil_id, flag="young carer", valid_from=house.office.stamp().at))
-    assert "the facts have changed" in try_(house, asked[0], {**WHOLE, "code": code})
+    mails, used = house.calls("dsl", asked[0]), {**WHOLE, "code": code}
+    assert "the facts have changed" in try_(house, asked[0], used)
+    # the same code again, to the question that asks anew: it is used up, and a new one has been mailed
+    assert house.code("dsl", asked[0], after=mails) != code and "the code is not right" in try_(house, asked[0], used)
+    nothing_passed(house, asked[0])
+
+
+def test_a_run_suspended_past_prefects_own_timeout_is_renewed_and_an_answer_left_in_it_is_recorded(house: RunningHouse, asked: list[str]) -> None:
+    run, mails, before = house.paused(REVIEW, asked[0]), house.calls("dsl", asked[0]), len(refusals(house, asked[0]))
+    details = house.api._ask("GET", f"/flow_runs/{run}")["state"]["state_details"]
+    answer = {**WHOLE, "code": house.code("dsl", asked[1])}
+    house.api._ask("POST", f"/flow_runs/{run}/input", {"key": details["run_input_keyset"]["response"], "value": json.dumps(answer)})
+    house.api._ask("POST", f"/flow_runs/{run}/set_state", {"force": True, "state": {
+        "type": "PAUSED", "name": "Suspended", "state_details": details | {"pause_timeout": "2026-01-01T00:00:00Z"}}})
+    with pytest.raises(Permanent, match="refused"):     # whoever answers now is told so, and is asked again below
+        house.api.resume(run, answer)
+    wait_for(lambda: len(refusals(house, asked[0])) > before, 60, "the answer left in the run", house.sweep)
+    wait_for(lambda: house.calls("dsl", asked[0]) > mails, 60, "the question to be asked by another run", house.sweep)
+    assert house.paused(REVIEW, asked[0], other_than=run) and house.api.state(run) in ("CRASHED", "FAILED")
     nothing_passed(house, asked[0])
 
 

@@ -123,3 +123,20 @@ def test_every_refusal_stands_in_the_history_with_its_person(school: School, bef
         refused = [e for e in events(session, before_the_dsl) if e.what == "review.answer_refused"]
         assert [(e.who, e.data["person"]) for e in refused] == [("dsl", "dsl")]
         assert [e.what for e in events(session, before_the_dsl) if e.what == "review.dossier_changed"] == ["review.dossier_changed"]
+
+
+def _with(kind: str, **row: object) -> dict[str, object]:
+    base: dict[str, object] = {"findings": [], "attempts": [], "absences": [], "actions": [], "reports": [], "decisions": [], "last_attended": "", "visits": []}
+    return base | {kind: [row]} if row else base
+
+
+@pytest.mark.parametrize(("kind", "row", "asks_anew"), [
+    ("attempts", {"channel": "text", "outcome": ""}, ""), ("attempts", {"channel": "email", "outcome": None}, ""),
+    ("attempts", {"channel": "held back", "outcome": ""}, ""), ("absences", {"reference": "A-1", "reason": "", "register_changed": False}, ""),
+    ("attempts", {"channel": "text", "outcome": "A parent rang"}, "1 more outcome"), ("attempts", {"channel": "call", "outcome": ""}, "1 more attempt"),
+    ("attempts", {"channel": "visit", "outcome": "no entry"}, "1 more outcome"),
+    ("absences", {"reference": "A-1", "reason": "ill", "register_changed": False}, "a reason recorded"),
+    ("absences", {"reference": "A-1", "reason": "", "register_changed": True}, "register corrected")])
+def test_what_people_found_out_asks_anew_and_that_a_machine_has_written_once_more_does_not(kind: str, row: dict[str, object], asks_anew: str) -> None:
+    said = "; ".join(changes(_with(kind), _with(kind, **row)))
+    assert asks_anew in said and bool(said) == bool(asks_anew)
