@@ -3,7 +3,7 @@
 from prefect import flow
 
 from cme.flows.names import by_case
-from cme.flows.notify_authority import notify_authority
+from cme.flows.notify_authority import notify_now
 from cme.flows.question import ask
 from cme.records.reviews import SAFEGUARDING
 from cme.tasks import bell, messages, notify, oversee
@@ -17,6 +17,6 @@ def review_case(case: str) -> None:
     if messages.prepare_day_one_reports():
         notify.send_mail()
     if case in oversee.cases_to_notify():
-        notify_authority(case)
+        notify_now(case)
     bell.start_missing_bells()
     oversee.publish_history(case)

@@ -6,7 +6,7 @@ from typing import Any
 
 from prefect import Flow
 from prefect.client.schemas.objects import ConcurrencyLimitConfig, ConcurrencyLimitStrategy
-from prefect.deployments.runner import EntrypointType, RunnerDeployment
+from prefect.deployments.runner import EntrypointType
 from prefect.schedules import Cron, Interval, Schedule
 
 from cme.flows.ask_attendance_officer import ask_attendance_officer
@@ -45,12 +45,12 @@ class Line:
             return [Cron(self.cron, timezone=ZONE)]
         return [Interval(timedelta(seconds=self.every))] if self.every else []
 
-    def deployment(self) -> RunnerDeployment:
+    def deployment(self) -> dict[str, Any]:
+        """What ``Runner.add_flow`` is told of it."""
         strategy = ConcurrencyLimitStrategy.CANCEL_NEW if self.skip_when_busy else ConcurrencyLimitStrategy.ENQUEUE
-        return self.flow.to_deployment(
-            name=self.flow.name, description=self.description, tags=list(self.tags), schedules=self.schedules(),
-            concurrency_limit=ConcurrencyLimitConfig(limit=self.at_once, collision_strategy=strategy),
-            entrypoint_type=EntrypointType.MODULE_PATH)
+        return {"name": self.flow.name, "description": self.description, "tags": list(self.tags), "schedules": self.schedules(),
+                "concurrency_limit": ConcurrencyLimitConfig(limit=self.at_once, collision_strategy=strategy),
+                "entrypoint_type": EntrypointType.MODULE_PATH}
 
 
 # More than one slot where a round may never be missed: a killed run keeps its slot for minutes. `alone` sees to the rest.

@@ -5,8 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from cme.records.reviews import CONFIRMATION, SAFEGUARDING
+from cme.rules.cases import NOTIFICATION, TRANSITIONS, CaseState, ForbiddenTransition, check_transition, page
+from cme.steps.calls import LETTER
 from cme.steps.view import WORDS
-from cme.rules.cases import TRANSITIONS, CaseState, ForbiddenTransition, check_transition, page
 
 PAIRS = list(itertools.product(CaseState, CaseState))
 
@@ -39,6 +41,11 @@ def test_a_decision_alone_does_not_confirm_itself(after: CaseState) -> None:
 
 def test_every_event_of_the_table_has_words_for_people() -> None:
     assert {step.event for step in TRANSITIONS.values()} <= set(WORDS)
+
+
+def test_every_step_to_a_person_has_the_message_that_calls_them() -> None:
+    asks = {CaseState.DSL_REVIEW: LETTER[SAFEGUARDING], CaseState.CONFIRMING: LETTER[CONFIRMATION], CaseState.NOTIFYING: NOTIFICATION}
+    assert {step: row.message for step, row in TRANSITIONS.items()} == {step: asks.get(step[1], "") for step in TRANSITIONS}
 
 
 def test_every_state_but_closed_has_a_way_on() -> None:

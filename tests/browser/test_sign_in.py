@@ -21,7 +21,7 @@ from aiosmtpd.controller import Controller
 from playwright.sync_api import Page, expect
 from sqlalchemy import select
 from tests.browser.school_sign_in import HEADER, PERSON, SchoolSignIn
-from tests.browser.test_demo import SLOW
+from tests.browser.test_demo import SLOW, press_resume
 from tests.flows.conftest import DAY, MailServer
 from websockets.exceptions import WebSocketException
 from websockets.sync.client import connect
@@ -202,8 +202,7 @@ def test_the_answer_is_given_in_the_form_behind_csrf_and_sign_in_and_the_proxys_
     form.get_by_text("Select", exact=True).first.click(timeout=SLOW)
     page.get_by_role("option", name=contact.NO_ANSWER, exact=True).click()
     form.locator("textarea").nth(1).fill(code[1])
-    form.get_by_role("button", name="Resume").click()
-    expect(page.get_by_text("Flow run resumed").first).to_be_visible(timeout=SLOW)
+    press_resume(page)
     records = engine(json.loads(Path(up.environment["CME_HOUSE"]).read_text())["environment"]["CME_DATABASE_URL"], load().school.laestab)
 
     def answers() -> list[tuple[str, bool, str]]:

@@ -1,4 +1,7 @@
-"""The gate and the outbox on a real Prefect server: forced, killed and deleted runs. In this order; each test starts where the last ended."""
+"""The dashboard, the gate and the outbox on a real Prefect server: what needs a person is red; forced, killed and deleted runs.
+
+In this order; each test starts where the last ended.
+"""
 
 import re
 
@@ -6,6 +9,7 @@ import pytest
 from tests.flows.conftest import RunningHouse
 
 from cme.errors import Permanent
+from cme.records.alarms import clear_alarm, raise_alarm
 from cme.records.database import engine
 from cme.records.outbox import confirm_sent
 from cme.records.tables import Case, CaseEvent, Decision, MissingReport, Outbox, PrefectRecord, PrefectRun, Pupil, Quarantine
@@ -15,7 +19,38 @@ from cme.services.prefect_api import wait_for
 from cme.steps import contact, decisions, missing_report, report_form, runs
 from sqlalchemy import select, text
 
-CONTACT, REVIEW = "contact-parents", "review-case"
+CONTACT, REVIEW, ALARMED = "contact-parents", "review-case", "needs-a-person"
+
+
+def artifact(house: RunningHouse) -> str:
+    return str(house.api.client.get(f"/artifacts/{ALARMED}/latest").json()["data"])
+
+
+def test_a_call_of_operations_is_a_mail_a_failed_run_and_a_red_artifact(house: RunningHouse) -> None:
+    house.sweep()
+    assert artifact(house).startswith("# Nothing needs a person now") and house.api.run_ids(ALARMED) == []
+    with house.office.transaction() as session:
+        raise_alarm(session, "report:99", "school", "Report 99 names no known child", house.office.stamp())
+        raise_alarm(session, "pull:a", "school", "The register source 'a' cannot be read", house.office.stamp())
+    house.sweep()                                       # it ends COMPLETED, or this waits in vain
+    [run] = wait_for(lambda: house.api.run_ids(ALARMED), 60, "the run that fails")
+    assert house.api.finish(run) == "FAILED"
+    said = house.api.client.get(f"/flow_runs/{run}").json()["state"]["message"]
+    assert "Report 99 names no known child" in said and "'a' cannot be read" in said
+    shown = artifact(house)
+    assert shown.startswith("# NEEDS A PERSON NOW \N{LARGE RED CIRCLE}") and "**called 1 x**" in shown
+    [mail] = wait_for(lambda: house.post.to(PEOPLE["operations"]["email"]), 60, "the mail to operations")
+    assert "The register source 'a' cannot be read" in " ".join(mail.split())
+
+
+def test_the_same_call_is_shown_once_and_ends_with_its_alarm(house: RunningHouse) -> None:
+    house.sweep()
+    assert len(house.api.run_ids(ALARMED)) == 1
+    with house.office.transaction() as session:
+        for key in ("report:99", "pull:a"):
+            clear_alarm(session, key, house.office.stamp("operations"), "seen to")
+    house.sweep()
+    assert artifact(house).startswith("# Nothing needs a person now") and len(house.api.run_ids(ALARMED)) == 1
 
 
 def outcome(code: str) -> dict[str, str]:
@@ -168,6 +203,15 @@ def test_the_history_of_the_whole_day_is_unbroken(house: RunningHouse, two_cases
 
 def test_the_timetable_itself_starts_the_sweep_every_minute(house: RunningHouse, two_cases: list[str]) -> None:
     wait_for(lambda: house.api.scheduled_and_done("oversee"), 180, "a sweep that the timetable has started")
+
+
+def test_every_run_is_forked_from_a_process_that_has_imported_everything_and_opened_nothing(house: RunningHouse, two_cases: list[str]) -> None:
+    [parent] = [process for process in house.runner().children() if "forkserver" in " ".join(process.cmdline())]
+    assert parent.num_threads() == 1 and parent.net_connections("inet") == []       # what a fork must not inherit
+    run = house.api.start("oversee", "oversee by a test")
+    seen: set[int] = set()
+    wait_for(lambda: seen.update(fork.pid for fork in parent.children()) or house.api.state(run) in ("COMPLETED", "CANCELLED"), 120, "a sweep")
+    assert seen
 
 
 def of_case(house: RunningHouse, reference: str) -> list[str]:

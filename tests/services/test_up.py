@@ -204,33 +204,41 @@ def test_where_a_proxy_leads_to_the_port_another_program_on_it_is_not_given_the_
         House(short_home / "third", ui_port=port, fixed_port=True, credentials="admin:a password for tests").start()
 
 
-@pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGKILL], ids=lambda number: number.name)
-def test_when_it_ends_nothing_is_left_and_the_next_start_works(house: House, short_home: Path, tmp_path: Path,
-                                                               ending: signal.Signals):
-    home = short_home / "other"
-    flow = tmp_path / "nap.py"
-    flow.write_text(FLOW)
+def lived(home: Path, flow: Path, ending: signal.Signals, look: Callable[[dict[str, str]], None] = lambda told: None) -> dict[str, str]:
+    """Start the program in ``home``, look at it, end it, and return what it told."""
     program = subprocess.Popen([sys.executable, "-c", PROGRAM, str(home), str(flow)], stdout=subprocess.PIPE,
                                stderr=subprocess.PIPE, text=True, start_new_session=True)
     told = json.loads(program.stdout.readline() or program.stderr.read())
-    assert told["ui"] != house.ui_url                       # that port was in use
     assert {"cme.flows.server", "prefect.engine"} <= {part for process in marked(told["mark"]) for part in process.cmdline()}
+    look(told)
     os.killpg(program.pid, ending)                          # as Ctrl-C at a terminal does: to all in the foreground
     program.wait(60)
-    if ending == signal.SIGKILL:                            # the next start waits until all that was left has ended
-        with House(home) as again:
-            again.start()
-            assert marked(told["mark"]) == [] and httpx.get(f"{again.api_url}/health").json() is True
-    server = home / "postgresql" / "server"
+    return told
+
+
+def nothing_is_left(told: dict[str, str], home: Path) -> None:
     assert until(lambda: marked(told["mark"]) == [])
     assert until(lambda: not [p for p in psutil.process_iter(["cmdline"]) if str(home) in " ".join(p.info["cmdline"] or [])])
-    assert until(lambda: not (server / "data" / "postmaster.pid").exists())
+    assert until(lambda: not (home / "postgresql/server/data/postmaster.pid").exists())
     with socket.socket() as caller:
         assert caller.connect_ex(("127.0.0.1", urlsplit(told["ui"]).port)) != 0
-    if ending == signal.SIGINT:                             # asked to end, it has told Prefect that its flow run was cut short
-        with House(home) as again:
-            again.start()
-            assert httpx.get(f"{again.api_url}/flow_runs/{told['run']}").json()["state_name"] == "Crashed"
+
+
+def test_when_it_ends_or_is_killed_nothing_is_left_and_the_next_start_works(house: House, short_home: Path, tmp_path: Path):
+    home, flow = short_home / "other", tmp_path / "nap.py"
+    flow.write_text(FLOW)
+    first = lived(home, flow, signal.SIGINT)
+    assert first["ui"] != house.ui_url                      # that port was in use
+    nothing_is_left(first, home)
+
+    def cut_short(told: dict[str, str]) -> None:            # asked to end, it has told Prefect that its flow run was cut short
+        assert httpx.get(f"{told['ui']}/api/flow_runs/{first['run']}").json()["state_name"] == "Crashed"
+
+    second = lived(home, flow, signal.SIGKILL, cut_short)
+    with House(home) as again:                              # waits until all that was left has ended
+        again.start()
+        assert marked(second["mark"]) == [] and httpx.get(f"{again.api_url}/health").json() is True
+    nothing_is_left(second, home)
 
 
 def test_settings_that_the_user_made_for_another_prefect_are_left_out():

@@ -1,7 +1,7 @@
 """The states of a case, and the only ways from one to the next.
 
-Beside the enum stand three tables: TRANSITIONS (the steps, the event each writes, who may take it), and in ``cme.steps`` the words of
-each event (view.WORDS) and the letters that go out; tests prove each complete.
+Beside the enum stands the table TRANSITIONS: the steps, the event each writes, who may take it, the message that goes out. The words of
+each event are ``cme.steps.view.WORDS``; tests prove each complete.
 
 A case begins with parent contact and always comes before the designated safeguarding lead: no transition out of
 ``DSL_REVIEW`` exists that a machine takes by itself. Source: the school's Children Missing in Education Procedure.
@@ -27,30 +27,35 @@ class CaseState(StrEnum):
 
 @dataclass(frozen=True)
 class Transition:
-    """One permitted step: the event it writes, and who alone may take it."""
+    """One permitted step: the event it writes, who alone may take it, and the message (kind of letter) that calls whoever acts next, empty
+    where nobody new must act; NOTIFICATION stands for the one of the five messages that was decided on."""
 
     event: str
     by: str          # "machine" (anyone may, also a sweep), "dsl" (only a recorded decision), "second" (only a recorded confirmation)
     meaning: str
+    message: str = ""
 
 
+NOTIFICATION = "the notification decided on"
 S = CaseState
 TRANSITIONS: dict[tuple[CaseState, CaseState], Transition] = {
     (S.PARENT_CONTACT, S.DSL_REVIEW): Transition(
-        "case.to_dsl", "machine", "contact has an outcome, or no answer came in the configured time"),
-    (S.DSL_REVIEW, S.NOTIFYING): Transition("case.approved", "dsl", "the DSL decides to notify the local authority"),
+        "case.to_dsl", "machine", "contact has an outcome, or no answer came in the configured time", "review_call"),
+    (S.DSL_REVIEW, S.NOTIFYING): Transition("case.approved", "dsl", "the DSL decides to notify the local authority", NOTIFICATION),
     (S.DSL_REVIEW, S.FOLLOWING_UP): Transition("case.followed_up", "dsl", "the DSL decides on actions or further enquiries"),
     (S.DSL_REVIEW, S.CLOSED): Transition("case.closed", "dsl", "the DSL decides that the child is safe and in education"),
     (S.DSL_REVIEW, S.CONFIRMING): Transition(
-        "case.to_second_person", "dsl", "the DSL decides to close, or against a referral, and the school asks for a second person"),
+        "case.to_second_person", "dsl", "the DSL decides to close, or against a referral, and the school asks for a second person",
+        "confirmation_call"),
     (S.CONFIRMING, S.CLOSED): Transition("case.closed", "second", "the second person confirms that the case may be closed"),
     (S.CONFIRMING, S.FOLLOWING_UP): Transition("case.followed_up", "second", "the second person confirms that there is no referral now"),
-    (S.CONFIRMING, S.DSL_REVIEW): Transition("case.back_to_dsl", "machine", "the second person does not confirm, or a concern about safety"),
+    (S.CONFIRMING, S.DSL_REVIEW): Transition(
+        "case.back_to_dsl", "machine", "the second person does not confirm, or a concern about safety", "review_call"),
     (S.NOTIFYING, S.NOTIFIED): Transition("case.notified", "machine", "the mail server has accepted the notification"),
-    (S.NOTIFIED, S.NOTIFYING): Transition("case.returned", "machine", "the message came back undelivered"),
+    (S.NOTIFIED, S.NOTIFYING): Transition("case.returned", "machine", "the message came back undelivered", NOTIFICATION),
     (S.NOTIFIED, S.FOLLOWING_UP): Transition("case.acknowledged", "machine", "a person records the authority's acknowledgement"),
-    (S.FOLLOWING_UP, S.DSL_REVIEW): Transition("case.back_to_dsl", "machine", "the follow-up date has come, or new facts"),
-    (S.NOTIFIED, S.DSL_REVIEW): Transition("case.back_to_dsl", "machine", "no acknowledgement, after a reminder and a call"),
+    (S.FOLLOWING_UP, S.DSL_REVIEW): Transition("case.back_to_dsl", "machine", "the follow-up date has come, or new facts", "review_call"),
+    (S.NOTIFIED, S.DSL_REVIEW): Transition("case.back_to_dsl", "machine", "no acknowledgement, after a reminder and a call", "review_call"),
 }
 
 
@@ -89,11 +94,11 @@ def diagram() -> str:
 def page() -> str:
     """docs/case-states.md: the diagram and the table, generated from TRANSITIONS."""
     rows = "\n".join(f"| {a.value} | {b.value} | `{step.event}` | {BY[step.by]} "
-                     f"| {step.meaning} |" for (a, b), step in TRANSITIONS.items())
+                     f"| {step.meaning} | {step.message.replace('_', ' ') or 'none'} |" for (a, b), step in TRANSITIONS.items())
     return ("# The states of a case\n\nGenerated from `src/cme/rules/cases.py` (`python -m cme.rules.cases > docs/case-states.md`); a test "
             "compares.\n\nOnly a recorded decision of the DSL takes a case out of the DSL review, and only the confirmation of a second "
             "person out of the confirmation. Every open case has a next step with a "
-            f"due time and an owner.\n\n```mermaid\n{diagram()}\n```\n\n| From | To | Event | Taken by | When |\n|---|---|---|---|---|\n{rows}\n")
+            f"due time and an owner.\n\n```mermaid\n{diagram()}\n```\n\n| From | To | Event | Taken by | When | Message |\n|---|---|---|---|---|---|\n{rows}\n")
 
 
 if __name__ == "__main__":
