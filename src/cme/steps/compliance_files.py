@@ -76,8 +76,15 @@ def _plot(key: str, tally: Tally, weeks: list[int | None]) -> dict[str, Any]:
 
 
 def _line(row: Required, shown: Report) -> dict[str, str]:
-    return {"reference": row.reference, "title": BY_KEY[row.step].title, "due": _short(row.due, shown), "done": _short(row.actual, shown),
+    return {"reference": row.reference, "title": BY_KEY[row.step].title, "due": _short(row.due, shown), "done": _short(row.actual, shown), "undone": _undone(row, shown),
             "lateness": lateness(row, shown.at), "held_by": holder(row.held_by), "evidence": row.evidence, "verdict": row.verdict(shown.at)}
+
+
+def _undone(row: Required, shown: Report) -> str:
+    """What stands where no moment does: it waits still, or was asked no more from a day on."""
+    if row.ended is None:
+        return "not due yet" if row.verdict(shown.at) == rule.NOT_DUE else "not yet"
+    return f"taken back\n{_short(row.ended, shown)}"
 
 
 def _short(moment: datetime | None, shown: Report) -> str:
