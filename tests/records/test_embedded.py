@@ -14,16 +14,6 @@ from cme.records.embedded import Cluster
 from cme.records.postgres_binaries import choose, reachable, server_user
 
 
-def test_it_is_durable_closed_and_speaks_utf8(cluster: Cluster, ask):
-    expected = {"fsync": "on", "synchronous_commit": "on", "full_page_writes": "on", "data_checksums": "on",
-                "listen_addresses": "", "server_encoding": "UTF8", "password_encryption": "scram-sha-256", "timezone": "UTC"}
-    assert {name: ask(cluster, f"SHOW {name}") for name in expected} == expected
-    assert stat.S_IMODE((cluster.home / "password").stat().st_mode) == 0o600
-    assert stat.S_IMODE(cluster.server.socket_folder.stat().st_mode) == 0o700
-    assert stat.S_IMODE(cluster.server.data.stat().st_mode) == 0o700
-    assert not [c for c in cluster.server.postmaster().net_connections("inet") if c.status == psutil.CONN_LISTEN]
-
-
 def test_a_wrong_password_is_refused(cluster: Cluster):
     with pytest.raises(psycopg2.OperationalError, match="password authentication failed"):
         psycopg2.connect(host=str(cluster.server.socket_folder), user="app", password="guess", dbname="postgres")
@@ -48,8 +38,19 @@ def test_the_addresses_of_both_drivers_lead_to_the_database(cluster: Cluster):
     assert make_url(address).password not in (make_url(cluster.url("cme")).password, make_url(cluster.url("cme", "cme_app")).password)
 
 
-def test_what_was_written_is_there_after_a_stop_and_a_start(short_home: Path, ask):
+def durable_closed_and_utf8(cluster: Cluster, ask) -> None:
+    expected = {"fsync": "on", "synchronous_commit": "on", "full_page_writes": "on", "data_checksums": "on",
+                "listen_addresses": "", "server_encoding": "UTF8", "password_encryption": "scram-sha-256", "timezone": "UTC"}
+    assert {name: ask(cluster, f"SHOW {name}") for name in expected} == expected
+    assert stat.S_IMODE((cluster.home / "password").stat().st_mode) == 0o600
+    assert stat.S_IMODE(cluster.server.socket_folder.stat().st_mode) == 0o700
+    assert stat.S_IMODE(cluster.server.data.stat().st_mode) == 0o700
+    assert not [c for c in cluster.server.postmaster().net_connections("inet") if c.status == psutil.CONN_LISTEN]
+
+
+def test_it_is_durable_closed_speaks_utf8_and_what_was_written_is_there_after_a_stop_and_a_start(short_home: Path, ask):
     with Cluster.start(short_home) as first:
+        durable_closed_and_utf8(first, ask)
         first.create_database("kept")
         address = first.url("kept")
     assert first.server.state() == "away" and first.server.processes() == []

@@ -139,10 +139,8 @@ class Letterbox:
 
 
 def open_copy(cluster: Cluster, name: str, template: str, folder: Path) -> School:
-    """A school on a copy of a database. No power fails in a test: nothing waits for the disk."""
+    """A school on a copy of a database."""
     cluster.create_database(name, template)
-    with cluster.server.connection() as connection, connection.cursor() as cursor:
-        cursor.execute(f"ALTER DATABASE {name} SET synchronous_commit TO off")
     return a_school(database.engine(cluster.url(name)), folder)
 
 
