@@ -32,6 +32,20 @@ subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"], start_ne
 print("ready", flush=True)
 time.sleep(60)
 """
+# forks a child as the flows' runner does, and tells how the child has ended when it is asked to end itself
+FORKING = """
+import multiprocessing, pathlib, signal, sys, time
+told = pathlib.Path(sys.argv[1])
+def leave(*_):
+    child.join(20)
+    told.write_text(f"the child ended with {child.exitcode}")
+    sys.exit()
+code = "import signal, sys, time; signal.signal(signal.SIGTERM, lambda *_: sys.exit(7)); print('ready', flush=True); time.sleep(60)"
+child = multiprocessing.get_context("forkserver").Process(target=exec, args=(code,))
+child.start()
+signal.signal(signal.SIGTERM, leave)
+time.sleep(60)
+"""
 OWNER = f"""
 import sys, time
 from pathlib import Path
@@ -116,6 +130,14 @@ def test_nothing_is_left_of_a_stubborn_process_and_its_children(supervisor: Supe
     assert len(marked(supervisor.mark)) == 2
     supervisor.stop()
     assert marked(supervisor.mark) == []
+
+
+def test_what_was_forked_is_asked_to_end_and_its_end_is_heard_without_waiting_for_helpers(supervisor: Supervisor, tmp_path: Path):
+    log, told = supervisor.log("forking"), tmp_path / "told"
+    supervisor.start(python("forking", FORKING, str(told), ready=lambda: "ready" in log.read_text(), grace=60.0), {})
+    begun = time.monotonic()
+    supervisor.stop()
+    assert told.read_text() == "the child ended with 7" and time.monotonic() - begun < 30 and not marked(supervisor.mark)
 
 
 def test_nothing_is_left_when_the_owner_is_killed(short_home: Path):

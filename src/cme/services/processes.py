@@ -142,11 +142,20 @@ class Supervisor:
 def _end_children(pid: int, grace: float) -> None:
     """Ask what a process started to end, before the process itself: so it can still report on them, as Prefect's runner does."""
     with contextlib.suppress(psutil.Error):
-        children = psutil.Process(pid).children(recursive=True)
+        children = [child for child in psutil.Process(pid).children(recursive=True) if not _ends_with(pid, child)]
         for child in children:
             with contextlib.suppress(psutil.Error):
                 child.terminate()
         psutil.wait_procs(children, timeout=grace)
+
+
+def _ends_with(pid: int, child: psutil.Process) -> bool:
+    """Whether a child is a helper of Python's multiprocessing: by one the parent hears how its forks have ended, the other is deaf to a
+    request; both end when the parent does."""
+    try:
+        return child.ppid() == pid and any("multiprocessing." in word for word in child.cmdline())
+    except psutil.Error:
+        return True
 
 
 def _ended(status: int) -> str:
