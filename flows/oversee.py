@@ -5,7 +5,7 @@ from prefect import flow, get_run_logger
 from cme.flows.contact_ladder import contact_unexplained
 from cme.flows.names import by_minute
 from cme.flows.notify_authority import notify_authority
-from cme.tasks import bell, call, day_one, messages, notify, operations, oversee, report, runs, texts, timetable
+from cme.tasks import absence_form, bell, call, day_one, messages, notify, operations, oversee, report, runs, texts, timetable
 
 
 @flow(name="oversee", flow_run_name=by_minute("oversee"), persist_result=False)
@@ -26,8 +26,8 @@ def sweep() -> None:
     failed = []
     for each in (report.unanswered, day_one.raise_absences, messages.prepare_day_one_reports, oversee.move_on, oversee.watch_feed,
                  oversee.escalate, climb_ladder, notify.send_mail, call.show_calls,
-                 notify.settle_notified, report.take_lost_reports, begin_contacts, bell.reconcile_bells, finish_notifications, notify.send_mail,
-                 texts.look_after, oversee.anchor_record, runs.copy_runs, oversee.publish_day, operations.tell_escalations,
+                 notify.settle_notified, report.take_lost_reports, absence_form.tidy, begin_contacts, bell.reconcile_bells, finish_notifications,
+                 notify.send_mail, texts.look_after, oversee.anchor_record, runs.copy_runs, oversee.publish_day, operations.tell_escalations,
                  operations.publish_operations):
         try:
             each()

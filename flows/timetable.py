@@ -17,6 +17,7 @@ from cme.flows.needs_a_person import needs_a_person
 from cme.flows.notify_authority import notify_authority
 from cme.flows.oversee import oversee_all
 from cme.flows.read_mail import read_mail
+from cme.flows.record_contact import record_contact
 from cme.flows.report_missing import report_missing
 from cme.flows.review_case import review_case
 from cme.flows.watch_records import watch_records
@@ -58,6 +59,7 @@ TIMETABLE = (
     Line(watch_registers, ("registers",), 2, skip_when_busy=True, cron="*/5 8-16 * * 1-5"),
     Line(check_absence, ("absence",), 1, cron="25 9,13 * * 1-5"),
     Line(contact_parents, ("contact",), 3),
+    Line(record_contact, ("contact",), 3),
     Line(report_missing, ("report",), 3),
     Line(ask_attendance_officer, ("report",), 3),
     Line(review_case, ("safeguarding",), 3),

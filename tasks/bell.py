@@ -103,9 +103,9 @@ def reconcile_bells() -> int:
     """
     rung = 0
     with get_client(sync_client=True) as client:
-        going = {str(run.id): run for kind in FLOW for run in _going(client, kind)}
+        living = {str(run.id): run for flow in FLOW.values() for run in going(client, flow)}
         for question in oversee.waiting_questions(office()):
-            run = going.get(question.flow_run_id or "") or _run(client, question.flow_run_id)
+            run = living.get(question.flow_run_id or "") or _run(client, question.flow_run_id)
             if run is not None and _rings(client, run):
                 continue
             if run is not None and _read_answers(client, question.reference, question.kind, str(run.id)):
@@ -116,11 +116,11 @@ def reconcile_bells() -> int:
     return rung
 
 
-def _going(client: SyncPrefectClient, kind: str) -> Iterator[FlowRun]:
-    """The runs that ask questions of a kind and have not ended; one that moves meanwhile may be missing or come twice."""
+def going(client: SyncPrefectClient, flow: str) -> Iterator[FlowRun]:
+    """The runs of a flow that have not ended; one that moves meanwhile may be missing or come twice."""
     states = FlowRunFilterState(type=FlowRunFilterStateType(any_=[state for state in StateType if state not in TERMINAL]))
     for page in count():
-        runs = client.read_flow_runs(flow_filter=FlowFilter(name=FlowFilterName(any_=[FLOW[kind]])), limit=PAGE, offset=page * PAGE,
+        runs = client.read_flow_runs(flow_filter=FlowFilter(name=FlowFilterName(any_=[flow])), limit=PAGE, offset=page * PAGE,
                                      sort=FlowRunSort.ID_DESC, flow_run_filter=FlowRunFilter(state=states))
         yield from runs
         if len(runs) < PAGE:
@@ -160,7 +160,7 @@ def _close_orphans(client: SyncPrefectClient) -> None:
     """End the paused runs of questions that are no longer open, and the runs that lost their process after the answer."""
     open_bells = {question.flow_run_id for question in oversee.waiting_questions(office())}
     for kind in FLOW:
-        for run in list(_going(client, kind)):
+        for run in list(going(client, FLOW[kind])):
             if str(run.id) in open_bells or run.state is None:
                 continue
             age = now("UTC") - run.state.timestamp

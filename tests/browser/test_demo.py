@@ -88,6 +88,21 @@ def test_the_demo_tells_its_story_and_prints_three_addresses(demo: RunningDemo) 
     assert all(demo.address(label) for label in ("Prefect UI", "The paused run", "The inbox"))
 
 
+def test_a_parent_was_texted_has_answered_and_the_reason_stands_in_the_history(demo: RunningDemo, page: Page) -> None:
+    page.goto(demo.address("The telephones"))
+    expect(page.get_by_text("Please ring us today").first).to_be_visible(timeout=SLOW)
+    texted = json.loads(urllib.request.urlopen(f"{demo.address('The telephones')}/api/texts", timeout=10).read())
+    assert len(texted) >= 2 and all(re.fullmatch(r"\+447700900\d{3}", text["to"]) for text in texted)
+    absence = found(r"form record-contact: (ABS-\d+): recorded", " ".join("".join(demo.said).split()))
+    [mail] = [mail for mail in mails(demo) if mail["subject"] == f"{absence}: record the reason of an absence"]
+    code = found(r"One-time code:\s+(\d{6})", raw(demo, mail).get_body(("plain",)).get_content())
+    history = demo.cme("contact", "show", absence)
+    assert "reason recorded" in history and "attendance officer" in history and code not in history
+    assert absence in demo.cme("contact", "changes")
+    assert any("Please contact the school today" in mail["subject"] for mail in mails(demo)), "who has no mobile telephone is written to"
+    wait_for(lambda: "fever" in demo.cme("replies"), 150, "the parent's answer to be read")
+
+
 def test_the_register_that_was_not_marked_was_reported_once_to_its_teachers_and_the_officer(demo: RunningDemo) -> None:
     told = [mail["to"] for mail in mails(demo) if "egister" in mail["subject"]]
     assert len(told) == len(set(told)) == 3          # the teacher, the cover teacher and the attendance officer
@@ -159,7 +174,7 @@ def test_the_run_page_shows_the_history_as_an_opaque_artifact(demo: RunningDemo,
 def test_operations_staff_read_the_timetable_in_the_ui(demo: RunningDemo, page: Page) -> None:
     ui = demo.address("Prefect UI")
     page.goto(f"{ui}/v2/deployments")
-    for name in ("check-absence", "contact-parents", "oversee", "review-case"):
+    for name in ("check-absence", "contact-parents", "oversee", "record-contact"):
         expect(page.get_by_text(name).first).to_be_visible(timeout=SLOW)
     shot(page, "timetable")
     page.get_by_role("button", name="Go to next page").click()          # ten on a page, by name

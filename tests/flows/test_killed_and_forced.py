@@ -4,18 +4,22 @@ In this order; each test starts where the last ended.
 """
 
 import re
+from datetime import date
 
 import pytest
 from tests.flows.conftest import RunningHouse
 
 from cme.errors import Permanent
+from cme.records import registers
 from cme.records.alarms import clear_alarm, raise_alarm
 from cme.records.database import engine
 from cme.records.outbox import confirm_sent
-from cme.records.tables import Case, CaseEvent, Decision, MissingReport, Outbox, PrefectRecord, PrefectRun, Pupil, Quarantine
+from cme.records.tables import AbsenceRequest, Case, CaseEvent, Decision, MissingReport, Outbox, PrefectRecord, PrefectRun, Pupil, Quarantine
 from cme.records.verifying import verify
 from cme.services.demo import PEOPLE
 from cme.services.prefect_api import wait_for
+from cme.sources.source import Contact, Mark, Pulled, RegisterDocument, TimeSemantics
+from cme.sources.source import Pupil as PupilOfSource
 from cme.steps import contact, decisions, missing_report, report_form, runs
 from sqlalchemy import select, text
 
@@ -194,6 +198,36 @@ def test_a_report_started_past_the_form_or_put_off_does_not_vanish(house: Runnin
     assert house.api.finish(past) == "COMPLETED" and taken(house, past)
     wait_for(lambda: house.sweep() or taken(house, put_off), 150, "the sweep to take the report that was put off")
     assert house.paused("ask-attendance-officer", taken(house, put_off))
+
+
+def test_the_reason_of_an_absence_is_recorded_by_the_form_and_prefect_keeps_nothing_of_it(house: RunningHouse, two_cases: list[str]) -> None:
+    with house.office.transaction() as session:
+        registers.store(session, house.office.school, Pulled(
+            registers=(RegisterDocument(date(2026, 11, 23), "session", "AM", "8C", (Mark("F1", "N"),)),),
+            pupils=(PupilOfSource("F1", "Quilla", "Bramblewick", contacts=(Contact("Aoife Bramblewick", "mother", 1, "aoife@home.example"),)),)),
+            source="test", codes=house.office.policies.codes, stamp=house.office.stamp(), time_semantics=TimeSemantics.FIRST_COMPLETED)
+    house.sweep()
+    with house.office.transaction() as session:
+        number = session.scalars(select(AbsenceRequest.id).join(Pupil, Pupil.id == AbsenceRequest.pupil_id).where(Pupil.mis_id == "F1")).one()
+    absence = f"ABS-{number}"
+    run = house.api.start("record-contact", "record-contact by a test", {"absence": absence})
+    code = house.code("attendance_officer", absence)
+
+    def paused(other_than: str = "") -> str:
+        return str(wait_for(lambda: house.api.state(run) == "PAUSED" and (state := house.api.state_id(run)) != other_than and state, 90, "the form"))
+
+    first = paused()
+    house.api.resume(run, {"reason": "Ill", "code": f"{(int(code) + 1) % 10**6:06d}"})
+    paused(other_than=first)
+    house.api.resume(run, {"reason": "Ill", "code": code})
+    assert house.api.finish(run) == "COMPLETED" and "must become I" in house.api.message(run)
+    assert [key for key in house.api.input_keys(run) if key.endswith("-response")] == []
+    assert house.api.client.get(f"/flow_runs/{run}").json()["parameters"] == {"absence": absence}
+    with house.office.transaction() as session:
+        request = session.get_one(AbsenceRequest, number)
+        assert (request.state, request.reason, request.new_code, request.recorded_by) == ("answered", "Ill", "I", "attendance_officer")
+    again = house.api.start("record-contact", "record-contact again", {"absence": "ABS-9999"})
+    assert house.api.finish(again) == "FAILED" and "no absence" in house.api.message(again)
 
 
 def test_the_history_of_the_whole_day_is_unbroken(house: RunningHouse, two_cases: list[str]) -> None:

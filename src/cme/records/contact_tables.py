@@ -41,6 +41,22 @@ class AbsenceRequest(Base):
     changed_at: Mapped[datetime | None]                          # when a reading of the registers showed a settled code
 
 
+class AbsenceCode(Base):
+    """A one-time code for the reason of one absence, kept as a keyed hash; bound to the absence and one person. ``used_for`` is the answer."""
+
+    __tablename__ = "absence_code"
+    __table_args__ = (Index(None, "request_id"),)
+    id: Mapped[int] = key()
+    request_id: Mapped[int] = mapped_column(ForeignKey("absence_request.id"))
+    person: Mapped[str]
+    mac: Mapped[str]
+    issued_at: Mapped[datetime]
+    expires_at: Mapped[datetime]
+    wrong_tries: Mapped[int] = mapped_column(server_default="0")
+    used_for: Mapped[str] = mapped_column(server_default="")
+    void_at: Mapped[datetime | None]
+
+
 class ParentMessage(Base):
     """A message to one parent or carer about one child and session: never two to one address."""
 

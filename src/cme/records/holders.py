@@ -6,7 +6,7 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from cme.records.history import Stamp, record
-from cme.records.tables import Case, Review, ReviewCode, ReviewLink, RoleHolder
+from cme.records.tables import AbsenceCode, Case, Review, ReviewCode, ReviewLink, RoleHolder
 
 
 def current_holders(session: Session) -> dict[str, RoleHolder]:
@@ -45,6 +45,8 @@ def end_credentials(session: Session, person: str, stamp: Stamp, why: str) -> in
             live = live.where(ReviewCode.used_at.is_(None))
         touched |= set(session.scalars(live.values(void_at=stamp.at).returning(table.review_id),
                                        execution_options={"synchronize_session": False}))
+    session.execute(update(AbsenceCode).where(AbsenceCode.person == person, AbsenceCode.void_at.is_(None), AbsenceCode.used_for == "",
+                                              AbsenceCode.expires_at > stamp.at).values(void_at=stamp.at))
     for review, reference in session.execute(select(Review.id, Case.reference).join(Case, Case.id == Review.case_id)
                                              .where(Review.id.in_(touched)).order_by(Review.id)).all():
         record(session, reference, "review.codes_ended", stamp, why, {"review": review, "person": person})

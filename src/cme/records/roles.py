@@ -63,7 +63,7 @@ def statements(append_only: list[str], database: str) -> Iterator[str]:
             yield f'CREATE POLICY own_school ON "{name}" TO {APP}, {READER} USING ({condition}) WITH CHECK ({condition})'
         else:
             yield f'ALTER TABLE "{name}" DISABLE ROW LEVEL SECURITY'
-    for name in ("message_password", "review_code", "review_link"):     # what opens something is no matter of reports
+    for name in ("message_password", "review_code", "review_link", "absence_code"):     # what opens something is no matter of reports
         yield f'REVOKE ALL ON "{name}" FROM {READER}'
 
 

@@ -8,7 +8,7 @@
 
 from cme.records.base import Base
 from cme.records.case_tables import Action, Case, CaseEvent, CaseNumber, ContactAttempt, Finding, MissingReport
-from cme.records.contact_tables import AbsenceRequest, HomeVisit, MessageStop, ParentMessage, Professional, ProfessionalNotice
+from cme.records.contact_tables import AbsenceCode, AbsenceRequest, HomeVisit, MessageStop, ParentMessage, Professional, ProfessionalNotice
 from cme.records.message_tables import Alarm, HomeSchoolNotice, MailboxRead, MailReceived, MessagePassword, Outbox, RollChange
 from cme.records.prefect_tables import PrefectRecord, PrefectRun
 from cme.records.register_tables import ExpectedRegister, Pull, Quarantine, RegisterVerdict, RegisterVersion, Roster, SourceAnswer, SourceCursor
@@ -18,7 +18,7 @@ from cme.records.school_tables import Contact, Flag, Pupil, RoleHolder, Staff
 from cme.records.screen_tables import ScreenState
 from cme.records.text_tables import ReceivedMessage, TextReading, TextReceipt
 
-__all__ = ["AbsenceRequest", "Action", "Alarm", "Answer", "Base", "Case", "CaseEvent", "CaseNumber", "Confirmation", "Contact", "ContactAttempt",
+__all__ = ["AbsenceCode", "AbsenceRequest", "Action", "Alarm", "Answer", "Base", "Case", "CaseEvent", "CaseNumber", "Confirmation", "Contact", "ContactAttempt",
            "Decision", "DossierShown", "Erasure", "EventsTold", "ExpectedRegister", "Finding", "Flag", "HomeSchoolNotice", "HomeVisit", "LegalHold",
            "MessagePassword", "MessageStop", "MissingReport", "Outbox", "ParentMessage", "PrefectRecord", "PrefectRun", "Professional",
            "ProfessionalNotice", "Pull", "Pupil",

@@ -24,7 +24,7 @@ from rich.console import Console
 from cme.config.policies import load
 from cme.errors import BadInput, Permanent
 from cme.mail import fake_phones
-from cme.services import ports
+from cme.services import demo_reason, ports
 from cme.services.house_file import announce
 from cme.services.pages import fetch
 from cme.services.prefect_api import PrefectApi, wait_for
@@ -124,6 +124,9 @@ class Demo:
         review = wait_for(lambda: self.api.paused("review-case").get(f"review {reference}"), 180, "the DSL's review")
         wait_for(lambda: self.code("dsl", reference), 90, "the DSL's mail")
         self.done("The attendance officer (played by the demo) recorded: no answer; the DSL has been written to")
+        self.doing("A parent answers a text, and the attendance officer records the reason (played by the demo)")
+        if played := demo_reason.play(self.house.environment, self.api, self.phones, self.code):
+            self.done(played)
         return reference, review
 
     def _answer(self, name: str, reference: str) -> bool:

@@ -37,21 +37,25 @@ def record_reason(office: Office, reference: str, reason: str, code: str, stamp:
     if len(reason.strip()) < 3:
         raise BadInput("a reason was given, but not written down: say it in a few words")
     with office.transaction() as session:
-        request = _held(session, reference)
-        wanted = _code(office, code, request)
-        request.reason, request.new_code, request.recorded_by, request.recorded_at = reason.strip(), wanted, stamp.who, stamp.at
-        _outcome(session, request, REASON, reason.strip(), stamp)
-        if request.state in (OPEN, SEEN):
-            absences.end(session, request, ANSWERED, stamp, f"a reason was recorded; the code it calls for is {wanted}")
-        else:
-            absences.note(session, request, "absence.answered", stamp, f"a reason was recorded; the code it calls for is {wanted}")
-        cancel_unsent(session, request, stamp)
-        before = request.code
-        return (f"{name_of(request)}: recorded. In the school's own system the mark of {request.day:%A %-d %B %Y} {request.session} must become {wanted} "
-                f"(it is {before}); this software changes no register, and the item closes when a reading shows the new code.")
+        request = held(session, reference)
+        return take_reason(office, session, request, reason.strip(), _code(office, code, request), stamp)
 
 
-def _held(session: Session, reference: str) -> AbsenceRequest:
+def take_reason(office: Office, session: Session, request: AbsenceRequest, reason: str, wanted: str, stamp: Stamp) -> str:
+    """The same in the caller's transaction, for a request that is ``held`` and a statutory code that says more than that nobody knows."""
+    request.reason, request.new_code, request.recorded_by, request.recorded_at = reason, wanted, stamp.who, stamp.at
+    _outcome(session, request, REASON, reason, stamp)
+    if request.state in (OPEN, SEEN):
+        absences.end(session, request, ANSWERED, stamp, f"a reason was recorded; the code it calls for is {wanted}")
+    else:
+        absences.note(session, request, "absence.answered", stamp, f"a reason was recorded; the code it calls for is {wanted}")
+    cancel_unsent(session, request, stamp)
+    return (f"{name_of(request)}: recorded. In the school's own system the mark of {request.day:%A %-d %B %Y} {request.session} must become {wanted} "
+            f"(it is {request.code}); this software changes no register, and the item closes when a reading shows the new code.")
+
+
+def held(session: Session, reference: str) -> AbsenceRequest:
+    """An absence of which a reason may still be recorded, its row held. Raises BadInput for one that is settled, or none."""
     found = absences.by_reference(session, reference)
     session.get_one(Pupil, found.pupil_id, with_for_update=True)
     request = absences.by_reference(session, reference, lock=True)

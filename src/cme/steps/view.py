@@ -51,6 +51,7 @@ WORDS = {
     "absence.corrected": "the register says otherwise", "absence.seen": "child seen since", "absence.answered": "reason recorded",
     "absence.to_dsl": "no answer: with the DSL", "absence.joined": "absence joined to the case", "absence.register_changed": "register changed",
     "absence.call_asked": "a call asked for", "absence.visit_asked": "a home visit asked for", "absence.visited": "home visit",
+    "absence.code_issued": "one-time code mailed", "absence.answer_refused": "answer not accepted",
     "absence.hastened": "absence made urgent", "absence.professional_told": "professional told",
     "messages.stopped": "messages to parents stopped", "messages.released": "messages to parents released",
     "home_school.corrected": "referring school told of a correction",
@@ -70,7 +71,7 @@ OPAQUE_WHY = {"contact.attempted", "contact.incomplete", "contact.outcome", "cas
               "review.codes_ended", "action.called", "case.returned", "case.chased", "case.authority_reported",
               "absence.noticed", "absence.reopened", "absence.told", "absence.corrected", "absence.seen",
               "absence.answered", "absence.to_dsl", "absence.joined", "absence.register_changed", "absence.call_asked", "absence.visit_asked",
-              "absence.visited", "absence.hastened", "absence.professional_told"}
+              "absence.visited", "absence.hastened", "absence.professional_told", "absence.code_issued", "absence.answer_refused"}
 
 
 @dataclass(frozen=True)
