@@ -27,7 +27,7 @@ def sweep() -> None:
     for each in (report.unanswered, day_one.raise_absences, messages.prepare_day_one_reports, oversee.move_on, oversee.watch_feed,
                  oversee.escalate, climb_ladder, notify.send_mail, call.show_calls,
                  notify.settle_notified, report.take_lost_reports, absence_form.tidy, begin_contacts, bell.reconcile_bells, finish_notifications,
-                 notify.send_mail, texts.look_after, oversee.anchor_record, runs.copy_runs, oversee.publish_day, operations.tell_escalations,
+                 notify.send_mail, texts.look_after, oversee.anchor_record, runs.copy_runs, operations.tell_escalations,
                  operations.publish_operations):
         try:
             each()

@@ -1,10 +1,9 @@
 """See that nothing waits in silence."""
 
 from prefect import get_run_logger
-from prefect.artifacts import create_markdown_artifact, create_table_artifact
+from prefect.artifacts import create_markdown_artifact
 
-from cme import clock
-from cme.steps import alarms, anchor, feed, oversee, staff, unaccounted, view
+from cme.steps import alarms, anchor, feed, oversee, staff, view
 from cme.tasks.fate import office, stamp, step
 
 
@@ -63,15 +62,3 @@ def publish_history(case: str) -> None:
     """The case's history as an opaque Markdown artifact on the run's page."""
     create_markdown_artifact(key=f"history-{case.lower()}", markdown=view.opaque_history(office(), case),
                              description=f"What happened in case {case}, who did it and when")
-
-
-@step("publish the day")
-def publish_day() -> None:
-    """What needs a person now, and open cases, alarms and the outbox as tables, for operations staff."""
-    create_markdown_artifact(key="needs-a-person", markdown=alarms.needs_a_person(office()), description="What needs a person now")
-    create_markdown_artifact(key="unaccounted-for", markdown=unaccounted.page(office()), description="Who is unaccounted for right now")
-    create_markdown_artifact(key="register-sources", markdown=feed.page(office(), clock.now()), description="How the registers come in")
-    create_table_artifact(key="open-cases", table=view.open_cases_table(office()), description="Open cases, the longest waiting first")
-    create_table_artifact(key="alarms", table=view.alarms_table(office()), description="What a person must look at now")
-    create_table_artifact(key="outbox", table=view.outbox_table(office()), description="Messages by kind and state")
-    create_table_artifact(key="outbox-messages", table=view.outbox_rows(office()), description="Messages one by one, the unsettled first")

@@ -65,3 +65,8 @@ def test_a_clock_that_runs_on_shows_how_long_it_has_run(set_clock: Callable[[str
     assert clock.now() == utc(2026, 10, 25, 0, 0, 30)
     set_clock("2026-10-25T01:59:30@1000")           # over the change: the wall clock goes back to one
     assert f"{clock.local():%H:%M:%S}" == "01:01:00"
+
+
+def test_an_age_is_said_more_roughly_the_longer_it_is() -> None:
+    said = [clock.age(timedelta(minutes=minutes)) for minutes in (0, 4, 5, 14, 119, 120, 47 * 60 + 59, 48 * 60)]
+    assert said == ["under 5 min", "under 5 min", "5 min", "10 min", "115 min", "2 h", "47 h", "2 days"]

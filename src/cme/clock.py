@@ -44,3 +44,11 @@ def wall(day: date, hour_minute: str) -> datetime:
     """The UTC instant of wall-clock ``HH:MM`` (Europe/London) on ``day``."""
     hour, minute = hour_minute.split(":")[:2]
     return datetime(day.year, day.month, day.day, int(hour), int(minute), tzinfo=LONDON).astimezone(timezone.utc)
+
+
+def age(span: timedelta) -> str:
+    """A span in words, the rougher the longer: in steps of five minutes, hours or days, so that a table does not change with every minute."""
+    minutes = int(span.total_seconds() // 60)
+    if minutes < 120:
+        return f"{minutes // 5 * 5} min" if minutes >= 5 else "under 5 min"
+    return f"{minutes // 60} h" if minutes < 48 * 60 else f"{minutes // 1440} days"

@@ -134,7 +134,7 @@ def test_the_page_of_the_sources_says_what_came_and_what_could_be_judged_and_nam
     overdue.report(school, clock.now(), school.stamp())
     set_clock("2026-11-23T09:19:00")
     page = feed.page(school, clock.now())
-    assert "| mis | Mon 23 Nov 09:15 | Mon 23 Nov 09:15 | 4 min | 2 of 3 | 2 | 2 | 1 | ok |" in page
+    assert "| mis | Mon 23 Nov 09:15 | Mon 23 Nov 09:15 | under 5 min | 2 of 3 | 2 | 2 | 1 | ok |" in page
     assert "| 0 | 2 | 2 | 0 | 0 | 0 |" in page and "Quilla" not in page
     set_clock("2026-11-23T13:00:00")
     pull(school, "9A", "9B", semantics=TimeSemantics.NONE, groups=("9A", "9B", "9E"))

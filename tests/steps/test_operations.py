@@ -4,16 +4,21 @@ import json
 import threading
 import urllib.request
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 import yaml
+from prefect.client.schemas.objects import ArtifactCollection
 from prefect.events.schemas.automations import AutomationCore
+from prefect.types._datetime import now
 from sqlalchemy import select, text
 from tests.steps.school import MONDAY, School, a_pupil
 
 from cme import clock
 from cme.records import registers
+from cme.records.alarms import raise_alarm
 from cme.records.history import record
 from cme.records.tables import CaseEvent
 from cme.services.metrics import serve
@@ -21,6 +26,7 @@ from cme.sources.source import ExpectedRegister, Mark, Pulled, RegisterDocument,
 from cme.steps import operations, told_events
 from cme.steps.figures import figures
 from cme.steps.view import WORDS
+from cme.tasks import operations as shown
 
 ROOT = Path(__file__).parent.parent.parent
 NAMES = ("Quilla", "Bramblewick", "P207000016049", "2013-02-03", "Made-up", "aoife", "900101")
@@ -113,3 +119,34 @@ def test_the_example_of_an_automation_is_one_that_prefect_takes(school: School) 
     automation = AutomationCore.model_validate(yaml.safe_load((ROOT / "deployments/automations.yaml").read_text()))
     assert automation.enabled is False
     assert {name.removeprefix("cme.") for name in automation.trigger.expect} <= set(told_events.ESCALATIONS)  # type: ignore[union-attr]
+
+
+def test_only_what_has_changed_is_published_and_all_of_it_once_an_hour(school: School, a_morning: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    kept: dict[str, ArtifactCollection] = {}
+
+    def keep(key: str, description: str, **content: object) -> None:
+        [said] = content.values()
+        kept[key] = ArtifactCollection(key=key, latest_id=uuid4(), updated=now("UTC"), description=description,
+                                       data=json.dumps(said) if isinstance(said, list) else said)
+
+    class Client:
+        def __enter__(self) -> "Client":
+            return self
+
+        def __exit__(self, *_: object) -> None: ...
+
+        def read_latest_artifacts(self, **_: object) -> list[ArtifactCollection]:
+            return list(kept.values())
+
+    for kind in ("table", "markdown", "progress"):
+        monkeypatch.setattr(shown, f"create_{kind}_artifact", keep)
+    monkeypatch.setattr(shown, "office", lambda: school)
+    monkeypatch.setattr(shown, "get_client", lambda **_: Client())
+    assert shown.publish_operations.fn() == [each.key for each in shown.VIEW]
+    assert shown.publish_operations.fn() == []
+    with school.transaction() as session:
+        raise_alarm(session, "feed:silent", "school", "The registers have not been read", school.stamp())
+    assert shown.publish_operations.fn() == ["needs-a-person", "register-sources", "alarms"]
+    kept["open-cases"].updated = now("UTC") - timedelta(minutes=61)
+    del kept["outbox"]                                      # as after Prefect has lost its database
+    assert shown.publish_operations.fn() == ["open-cases", "outbox"]

@@ -27,6 +27,8 @@ def prefect_environment(api_url: str, home: Path, database_url: str | None = Non
         # the new pages: in those of before, Prefect 3.8.8's choice lists close in the moment a mouse opens them
         "PREFECT_SERVER_UI_V2_ENABLED": "true",
         "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",
+        # else Prefect keeps every run for ever, and there is one a minute; what a run did for a case is in the record long before
+        "PREFECT_SERVER_SERVICES_DB_VACUUM_ENABLED": "events,flow_runs", "PREFECT_SERVER_SERVICES_DB_VACUUM_RETENTION_PERIOD": str(14 * 86400),
         "PREFECT_RUNNER_POLL_FREQUENCY": "1",               # an answered form goes on at once, not after ten seconds
         "PREFECT_LOGGING_LEVEL": "INFO", "PREFECT_SERVER_LOGGING_LEVEL": "WARNING", "PREFECT_LOGGING_COLORS": "false",
     }

@@ -99,7 +99,7 @@ def _line(session: Session, school: str, source: str, now: datetime) -> str:
         Quarantine.school == school, Quarantine.source == source, Quarantine.resolved_at.is_(None)))
     when = [f"{clock.local(moment):%a %-d %b %H:%M}" if moment else "never"
             for moment in (good and good.started_at, good and (good.source_as_of or good.started_at))]
-    lag = f"{int((now - (good.source_as_of or good.started_at)).total_seconds() // 60)} min" if good else ""
+    lag = clock.age(now - (good.source_as_of or good.started_at)) if good else ""
     return (f"| {source} | {' | '.join(when)} | {lag} | {last.rows_accepted} of {last.rows_read} | {last.registers_new + last.registers_changed} "
             f"| {last.registers_today} | {waiting} | {_opaque(last)} |")
 

@@ -1,6 +1,6 @@
 """What operations staff see in Prefect, as tables: today's registers, cases by state and age, overdue questions, the outbox. Opaque."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from sqlalchemy import func, select
 
@@ -37,8 +37,8 @@ def cases_by_state(office: Office, now: datetime) -> Rows:
     with office.transaction() as session:
         found = session.execute(select(Case.state, func.count(), func.count().filter(Case.next_step_due <= now), func.min(Case.opened_at),
                                        func.min(Case.state_since)).where(Case.closed_at.is_(None)).group_by(Case.state).order_by(Case.state)).all()
-    return [{"state": state, "open": str(number), "overdue": str(late), "oldest opened": _age(now - opened),
-             "longest in this state": _age(now - since)}
+    return [{"state": state, "open": str(number), "overdue": str(late), "oldest opened": clock.age(now - opened),
+             "longest in this state": clock.age(now - since)}
             for state, number, late, opened, since in found] or [{"state": "no case is open"}]
 
 
@@ -49,7 +49,7 @@ def overdue_questions(office: Office, now: datetime) -> Rows:
             Review.state == "open", Review.due_at <= now).order_by(Review.due_at)).all()
     return [{"case": reference, "question": QUESTION.get(review.kind, review.kind.replace("_", " ")),
              "asked now": review.assigned_to.replace("_", " "),
-             "due": f"{clock.local(review.due_at):%a %-d %b %H:%M}", "late by": _age(now - review.due_at), "brought on": f"{review.escalations} x"}
+             "due": f"{clock.local(review.due_at):%a %-d %b %H:%M}", "late by": clock.age(now - review.due_at), "brought on": f"{review.escalations} x"}
             for review, reference in found] or [{"case": "no question is overdue"}]
 
 
@@ -59,9 +59,4 @@ def outbox_by_age(office: Office, now: datetime) -> Rows:
         found = session.execute(select(Outbox.kind, Outbox.route, Outbox.state, func.count(), func.min(Outbox.created_at)).group_by(
             Outbox.kind, Outbox.route, Outbox.state).order_by(Outbox.kind, Outbox.state)).all()
     return [{"kind": kind.replace("_", " "), "by": route, "state": state, "messages": str(number),
-             "oldest": _age(now - oldest) if state in WAITING else ""} for kind, route, state, number, oldest in found] or [{"kind": "none"}]
-
-
-def _age(span: timedelta) -> str:
-    minutes = int(span.total_seconds() // 60)
-    return f"{minutes} min" if minutes < 120 else f"{minutes // 60} h" if minutes < 48 * 60 else f"{minutes // 1440} days"
+             "oldest": clock.age(now - oldest) if state in WAITING else ""} for kind, route, state, number, oldest in found] or [{"kind": "none"}]

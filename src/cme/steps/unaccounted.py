@@ -70,7 +70,7 @@ def page(office: Office) -> str:
     """The day list as Markdown for Prefect, opaque; what holds messages to parents back stands first."""
     lines, stops = day_list(office), message_stops.state(office)
     head = [f"# {len(lines)} absence(s) nobody can explain" if lines else "# Nobody is unaccounted for", "",
-            *(f"**{sentence}**\n" for sentence in stops), f"As of {office.shown_time(clock.now())}; `cme today` on the school's computer names the children."]
+            *(f"**{sentence}**\n" for sentence in stops), "`cme today` on the school's computer names the children."]
     if not lines:
         return "\n".join(head)
     rows = [f"| {x.reference} | {x.child} | {x.absent} | {x.since} | {x.step.replace('|', '/')} | {x.owner} | {x.case} |" for x in lines]
