@@ -23,7 +23,7 @@ def row(**changes: Any) -> Required:
 
 @pytest.mark.parametrize(("changes", "now", "verdict"), [
     ({"actual": DUE}, DUE, ON_TIME), ({"actual": DUE + MINUTE}, DUE + MINUTE, LATE), ({}, DUE - MINUTE, NOT_DUE), ({}, DUE, LATE),
-    ({"ended": DUE}, DUE + MINUTE, WITHDRAWN), ({"ended": DUE + MINUTE}, DUE + 2 * MINUTE, LATE),
+    ({"ended": DUE}, DUE + MINUTE, WITHDRAWN), ({"ended": DUE - MINUTE}, DUE + MINUTE, WITHDRAWN), ({"ended": DUE + MINUTE}, DUE + 2 * MINUTE, LATE),
     ({"known": False}, DUE, UNKNOWN), ({"known": False}, DUE - MINUTE, NOT_DUE), ({"known": False, "actual": DUE}, DUE, UNKNOWN)])
 def test_a_verdict_comes_from_the_times_alone(changes: dict[str, Any], now: datetime, verdict: str) -> None:
     assert row(**changes).verdict(now) == verdict

@@ -36,6 +36,18 @@ def test_the_rungs_come_at_their_times_in_the_order_of_the_contacts() -> None:
     assert at(180, sent=(TEXTED, MAILED), asked=(CALL, VISIT)) == [(DSL, None, "")]
 
 
+def test_each_rung_says_why_it_is_taken() -> None:
+    assert [rung.reason for rung in due_rungs(SINCE + 125 * MINUTE, SINCE, (AOIFE, BRAM), (), TIMES)] == [
+        "the contact with the highest priority", "no answer yet: the next person, 20 minutes later",
+        "no answer within 40 minutes: a person rings", "no answer within 120 minutes: a home visit"]
+
+
+def test_only_whoever_can_be_rung_and_is_not_barred_is_rung() -> None:
+    nobody = [Person(1, ((TEXT, "+447700900101"),), telephone=False, barred=True), Person(2, (), telephone=False)]
+    assert at(0, people=tuple(nobody)) == [(DSL, None, "")]
+    assert [person.may_be_rung for person in (*nobody, AOIFE)] == [False, False, True]
+
+
 def test_after_a_long_standstill_everything_that_is_due_is_due_at_once_and_at_the_end_only_the_dsl() -> None:
     assert at(125) == [(MESSAGE, 1, TEXT), (MESSAGE, 2, EMAIL), (CALL, None, ""), (VISIT, None, "")]
     assert at(500) == [(DSL, None, "")]
@@ -121,7 +133,8 @@ def test_a_crowd_is_a_share_of_the_roll_and_at_least_a_number_of_children() -> N
 
 
 def test_more_than_the_limit_in_a_minute_stops_and_a_release_holds_until_it_has_doubled() -> None:
-    assert too_many_a_minute(39, 1, LIMITS) is None and too_many_a_minute(40, 1, LIMITS)
+    assert too_many_a_minute(3, 1, LIMITS) is None is too_many_a_minute(39, 1, LIMITS)
+    assert too_many_a_minute(40, 1, LIMITS)
     assert too_many_a_minute(40, 1, LIMITS, released=41) is None and too_many_a_minute(82, 1, LIMITS, released=41)
 
 

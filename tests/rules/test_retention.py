@@ -26,6 +26,10 @@ def test_a_request_is_due_on_the_same_date_of_the_next_month_or_the_next_working
     assert answer_due(received, 1, working) == due
 
 
+def test_of_29_february_the_day_after_is_meant_in_a_year_without_it() -> None:
+    assert [years_later(date(2024, 2, 29), years) for years in (1, 4)] == [date(2025, 3, 1), date(2028, 2, 29)]
+
+
 @given(DAYS, st.integers(1, 30))
 def test_nothing_goes_a_day_early(day: date, years: int) -> None:
     last = years_before(day, years)

@@ -4,7 +4,7 @@ from datetime import date, timedelta
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cme.rules import screen as screen_module
@@ -36,9 +36,22 @@ def codes(book: RuleBook, days: list[date], *pupils: dict[date, str]) -> np.ndar
                     dtype=np.uint8)
 
 
-def test_a_run_half_days_or_a_number_reached_is_something_to_carry_on() -> None:
-    several = standing([0, 1, 0, 0, 2], [0, 0, 1, 0, 3], [False, False, False, True, True])
-    assert several.any.tolist() == [False, True, True, True, True]
+@settings(deadline=None)
+@given(st.lists(st.tuples(st.integers(0, 400), st.integers(0, 800), st.booleans()), min_size=1, max_size=30), st.integers(1, 40), st.integers(1, 40))
+def test_what_is_packed_of_a_standing_decides_as_the_standing_does(book, pupils, in_a_row, together) -> None:
+    screening = Screening(book.with_value("continuous_absence", in_a_row).with_value("cumulative_absence", together), AS_OF)
+    whole = standing(*([pupil[n] for pupil in pupils] for n in range(3)))
+    packed = screening.packed(whole)
+    again = screening.unpacked(np.frombuffer(packed.tobytes(), dtype=screening.packed_type))
+    certain = screening.certain(whole)
+    assert screening.certain(again).tolist() == certain.tolist()
+    others = ~certain
+    assert again.halves[others].tolist() == whole.halves[others].tolist()
+    assert again.run[others].tolist() == np.minimum(whole.run, in_a_row)[others].tolist()
+
+
+def test_of_ten_days_and_twenty_half_days_a_pupil_s_standing_takes_one_byte(book) -> None:
+    assert Screening(book, AS_OF).packed_type == np.uint8
 
 
 def test_nobody_is_left_out_who_has_just_enough_marks(book) -> None:
@@ -102,6 +115,7 @@ def test_absence_without_permission_has_the_last_numbers_side_by_side(book) -> N
     assert Legend.of(book.codes).codes[-4:] == ("G", "N", "O", "U")
 
 
+@settings(deadline=None)
 @given(marks=st.lists(st.lists(st.integers(0, 12), min_size=3, max_size=3), max_size=8),
        wanted=st.sets(st.integers(0, 12), max_size=8))
 def test_marks_are_counted_whether_or_not_their_numbers_lie_side_by_side(marks, wanted) -> None:

@@ -30,19 +30,29 @@ class Enrolled:
     on_roll: OnRoll
     patterns: tuple[str, ...]
 
-    def digest(self, first: date, last: date, newest: int) -> bytes:
-        """What these enrolments say of the days from ``first`` to ``last``, of the pupils up to number ``newest``, as SHA-256."""
-        begin = np.maximum(self.on_roll.first, first.toordinal())
-        end = np.minimum(self.on_roll.last, last.toordinal())
-        counts = (begin <= end) & (self.pupils <= newest)
-        said = hashlib.sha256()
-        everybody = bool(counts.all())
-        for column in (self.pupils, begin, end):
-            said.update((column if everybody else column[counts]).astype("<i8").tobytes())
-        for number, pattern in enumerate(self.patterns):
+
+def settled(schools: Sequence[Enrolled], first: date, lasts: Sequence[date], newest: Sequence[int]) -> list[tuple[NDArray[np.bool_], bytes]]:
+    """For each of ``schools`` and the days from ``first`` to its day in ``lasts``: which of its pupils up to its number in ``newest``
+    have such a day, and what all these enrolments say of those days, as SHA-256."""
+    sizes = [len(school.pupils) for school in schools]
+    pupils, begin, end = (np.concatenate(columns) for columns in zip(
+        *((school.pupils, school.on_roll.first, school.on_roll.last) for school in schools), strict=True))
+    begin = np.maximum(begin, first.toordinal())
+    end = np.minimum(end, np.repeat(np.array([last.toordinal() for last in lasts], dtype=end.dtype), sizes))
+    every = (begin <= end) & (pupils <= np.repeat(newest, sizes))
+    found, at = [], 0
+    for school, size in zip(schools, sizes, strict=True):
+        own = slice(at, at + size)
+        at += size
+        counts, said = every[own], hashlib.sha256()
+        everybody = counts.all()
+        for column in (pupils[own], begin[own], end[own]):
+            said.update(column if everybody else column[counts])
+        for number, pattern in enumerate(school.patterns):
             if pattern:
-                said.update(repr((pattern, self.pupils[counts & (self.on_roll.pattern == number)].tolist())).encode())
-        return said.digest()
+                said.update(repr((pattern, school.pupils[counts & (school.on_roll.pattern == number)].tolist())).encode())
+        found.append((counts, said.digest()))
+    return found
 
 
 def on_roll_between(start: Any, as_of: Any) -> ColumnElement[bool]:
@@ -80,11 +90,14 @@ def _side_by_side(rows: NDArray[np.void], patterns: dict[str, str]) -> Enrolled:
     return Enrolled(pupils, OnRoll.of_days(admitted, left, born, which, tuple(map(expected_sessions, written))), written)
 
 
-def together(schools: Sequence[Enrolled]) -> Enrolled:
-    """The pupils of several schools as one."""
+def together(schools: Sequence[Enrolled]) -> tuple[Enrolled, list[NDArray[np.int64]]]:
+    """The pupils of several schools as one, and for each school its pupils' places among them."""
     written = ("", *sorted({pattern for school in schools for pattern in school.patterns if pattern}))
     pupils = np.concatenate([school.pupils for school in schools])
     order = np.argsort(pupils, kind="stable")
     columns = (np.concatenate([getattr(school.on_roll, name) for school in schools])[order] for name in ("first", "last", "left"))
     which = np.concatenate([np.array([written.index(p) for p in school.patterns])[school.on_roll.pattern] for school in schools])[order]
-    return Enrolled(pupils[order], OnRoll(*columns, which, tuple(map(expected_sessions, written))), written)
+    places = np.empty(len(order), dtype=np.int64)
+    places[order] = np.arange(len(order))
+    return (Enrolled(pupils[order], OnRoll(*columns, which, tuple(map(expected_sessions, written))), written),
+            np.split(places, np.cumsum([len(school.pupils) for school in schools])[:-1]))

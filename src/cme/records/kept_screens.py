@@ -26,13 +26,11 @@ from sqlalchemy.orm import Session
 from cme.records.arrays import among
 from cme.records.binary_copy import copy_rows
 from cme.records.binary_rows import binary_rows
-from cme.records.enrolments import Enrolled
+from cme.records.enrolments import Enrolled, settled
 from cme.records.tables import Pupil, RegisterVersion, ScreenState
-from cme.rules.screen import SESSIONS, Screening, Standing
+from cme.rules.screen import SESSIONS, Screening
 
-_ALGORITHM = 1          # to be raised whenever equal marks may give another standing
-_MOVED_ON = 7           # days: what is kept moves on once a week, and a check reads one week more at most
-_STANDING = np.dtype([("pupil", "<i8"), ("run", "<u2"), ("halves", "<u2"), ("reached", "?")])
+_ALGORITHM = 2          # to be raised whenever equal marks may give another standing
 _OTHERS_WRITE = text("SELECT current_setting('transaction_isolation') <> 'read committed' OR EXISTS (SELECT FROM pg_locks "
                      "WHERE locktype = 'relation' AND mode = 'RowExclusiveLock' AND relation = 'register_version'::regclass "
                      "AND database = (SELECT oid FROM pg_database WHERE datname = current_database()) "
@@ -42,11 +40,12 @@ _ONE_AFTER_THE_OTHER = text("LOCK TABLE screen_state IN SHARE ROW EXCLUSIVE MODE
 
 @dataclass(frozen=True)
 class KeptScreen:
-    """How the pupils of a school stood at the end of ``settled``; who is not named here had nothing to carry on."""
+    """How the pupils of a school stood at the end of ``settled``, packed (``Screening.packed``): of those of its pupils (in
+    order) who had had a day on roll by then."""
 
     settled: date
-    pupils: NDArray[np.int64]
-    standing: Standing
+    pupils: NDArray[np.bool_]
+    standing: NDArray[np.unsignedinteger[Any]]
 
 
 class Keeper:
@@ -59,7 +58,7 @@ class Keeper:
         self._session, self._start = session, start
         self._fingerprint = _fingerprint(screening, start)
         self._settled = screening.as_of - timedelta(days=settled_after + 1) if settled_after is not None else None
-        self._as_of = screening.as_of
+        self._as_of, self._packed_type = screening.as_of, screening.packed_type
         self._rows: list[dict[str, Any]] = []
         if self._settled is not None:
             # in this order: what is committed after the highest number was read, was either being written then or has a higher one
@@ -73,8 +72,13 @@ class Keeper:
         rows = [_Row.received(*fields) for fields in binary_rows(
             self._session, _ROWS, schools=list(pupils), fingerprint=self._fingerprint, first=self._start, last=self._as_of)]
         overtaken = self._overtaken(rows)
-        return {row.school: row.kept() for row in rows if row.school not in overtaken
-                and row.proof == self._proof(pupils[row.school], row.settled, row.versions, row.newest_pupil, row.standing)}
+        rows = [row for row in rows if row.school not in overtaken]
+        if not rows:
+            return {}
+        now = settled([pupils[row.school] for row in rows], self._start, [row.settled for row in rows], [row.newest_pupil for row in rows])
+        return {row.school: KeptScreen(row.settled, who, np.frombuffer(row.standing, dtype=self._packed_type))
+                for row, (who, said) in zip(rows, now, strict=True)
+                if row.proof == _proof(row.settled, row.versions, row.newest_pupil, said, row.standing)}
 
     def _overtaken(self, rows: Sequence["_Row"]) -> set[str]:
         """The schools with a later version of a register that had been read."""
@@ -90,20 +94,17 @@ class Keeper:
 
     def due(self, first: date) -> date | None:
         """Until which day to keep the screen of schools that are read from ``first`` on; None: not today."""
-        ahead = timedelta(days=0 if first == self._start else _MOVED_ON - 1)
-        return self._settled if self._settled is not None and self._settled >= first + ahead else None
+        return self._settled if self._settled is not None and self._settled >= first else None
 
-    def note(self, settled: date, schools: Mapping[str, Enrolled], pupils: NDArray[np.int64], standing: Standing) -> None:
-        """How the pupils of ``schools`` stand at the end of ``settled``: the n-th of ``pupils``, ascending, as the n-th of ``standing``."""
-        for school, own in schools.items():
-            of_school = np.searchsorted(pupils, own.pupils)
-            carried = of_school[standing.any[of_school]]
-            held = np.empty(len(carried), dtype=_STANDING)
-            held["pupil"] = pupils[carried]
-            for name in ("run", "halves", "reached"):
-                held[name] = getattr(standing, name)[carried]
-            row = {"settled": settled, "versions": self._versions, "newest_pupil": self._newest_pupil, "standing": held.tobytes()}
-            self._rows.append({"school": school, "fingerprint": self._fingerprint, "proof": self._proof(own, **row), **row})
+    def note(self, day: date, schools: Mapping[str, Enrolled], standing: Mapping[str, NDArray[np.unsignedinteger[Any]]]) -> None:
+        """How the pupils of ``schools`` stand at the end of ``day``, school by school (packed)."""
+        many = len(schools)
+        of_schools = settled(list(schools.values()), self._start, [day] * many, [self._newest_pupil] * many)
+        for school, (who, said) in zip(schools, of_schools, strict=True):
+            held = standing[school][who].tobytes()
+            self._rows.append({"school": school, "fingerprint": self._fingerprint, "settled": day, "versions": self._versions,
+                               "newest_pupil": self._newest_pupil, "standing": held,
+                               "proof": _proof(day, self._versions, self._newest_pupil, said, held)})
 
     def keep(self) -> None:
         """Write what was noted, in the session's transaction. Of two checks at once the later one waits, and then has the last word:
@@ -113,11 +114,11 @@ class Keeper:
             self._session.execute(delete(ScreenState).where(among(ScreenState.school, (row["school"] for row in self._rows))))
             copy_rows(self._session, ScreenState, self._rows)
 
-    def _proof(self, pupils: Enrolled, settled: date, versions: int, newest_pupil: int, standing: bytes | memoryview) -> bytes:
-        said = hashlib.sha256(repr((settled, versions, newest_pupil)).encode())
-        said.update(pupils.digest(self._start, settled, newest_pupil))
-        said.update(standing)
-        return said.digest()
+
+def _proof(settled: date, versions: int, newest_pupil: int, enrolments: bytes, standing: bytes | memoryview) -> bytes:
+    said = hashlib.sha256(repr((settled, versions, newest_pupil, enrolments)).encode())
+    said.update(standing)
+    return said.digest()
 
 
 def _fingerprint(screening: Screening, start: date) -> bytes:
@@ -143,10 +144,6 @@ class _Row:
         """A row from the bytes of its fields, numbers as 8 bytes."""
         day, number, pupil = (int.from_bytes(field, "big") for field in (settled, versions, newest_pupil))
         return cls(str(school, "utf-8"), date.fromordinal(day), number, pupil, standing, bytes(proof))
-
-    def kept(self) -> KeptScreen:
-        held = np.frombuffer(self.standing, dtype=_STANDING)
-        return KeptScreen(self.settled, held["pupil"].astype(np.int64), Standing(held["run"], held["halves"], held["reached"]))
 
 
 def _rows() -> Any:

@@ -8,6 +8,7 @@ the rules decide.
 Where the screen of a school was kept at an earlier day (``kept_screens``), it goes on from there; the answer is the same.
 """
 
+from bisect import bisect_left
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -31,7 +32,7 @@ from cme.rules.numbered_marks import Marks, as_stored, how_many
 from cme.rules.on_roll import OnRoll
 from cme.rules.screen import Screening, Standing
 
-_AT_ONCE = 8_000 * 365       # pupils times days: a few megabytes of marks, which the server's work memory holds as well
+_AT_ONCE = 10_000 * 365      # pupils times days: a few megabytes of marks, which the server's work memory holds as well
 _DAY = timedelta(days=1)
 _ALONE = text("SELECT pg_current_xact_id_if_assigned() IS NULL AND current_setting('transaction_isolation') = 'read committed'")
 
@@ -53,12 +54,13 @@ def candidates(session: Session, schools: Sequence[str], as_of: date, start: dat
     parts = list(_parts(pupils, {school: screen.settled + _DAY for school, screen in kept.items()}, start, as_of))
     reads = [partial(Population.read, schools=some, first=first, last=as_of, known_at=known_at) for first, some in parts]
     for (first, some), part in zip(parts, _read_ahead(session, reads), strict=True):
-        standing = _standing(part.pupils, [kept[school] for school in some if school in kept])
-        if keeper and (settled := keeper.due(first)):
-            standing = part.after(standing, screening, first, settled)
-            keeper.note(settled, some, part.pupils, standing)
-            first = settled + _DAY
-        named += part.pupils[part.found(standing, screening, first)].tolist()
+        standing = part.carried_on(screening, {school: kept[school] for school in some if school in kept})
+        settled = keeper.due(first) if keeper else None
+        found, standing = part.followed(standing, screening, first, settled)
+        named += part.pupils[found].tolist()
+        if keeper and settled:
+            packed = screening.packed(standing)
+            keeper.note(settled, some, {school: packed[places] for school, places in part.of_school.items()})
     if keeper:
         keeper.keep()
     return sorted(named)
@@ -138,49 +140,51 @@ def _readers(session: Session) -> Iterator[list[Session]]:
         yield [session, second]
 
 
-def _standing(pupils: Numbers, kept: Sequence[KeptScreen]) -> Standing:
-    nobody = Standing.none(len(pupils))
-    if not kept:
-        return nobody
-    of_all = np.searchsorted(pupils, np.concatenate([screen.pupils for screen in kept]))
-    return nobody.put(of_all, Standing(*(np.concatenate([getattr(screen.standing, name) for screen in kept])
-                                         for name in ("run", "halves", "reached"))))
-
-
 @dataclass(frozen=True)
 class Population:
     """Pupils by number, ascending, with their enrolments in the same order, and the registers in which they stand. ``places`` says
-    for each sheet and each pupil of its roster, the how manieth of ``pupils`` that is (one more than there are: not looked at)."""
+    for each sheet and each pupil of its roster, the how manieth of ``pupils`` that is (one more than there are: not looked at), and
+    ``of_school`` the same for each school and each of its pupils, in order."""
 
     pupils: Numbers
     on_roll: OnRoll
     sheets: tuple[Sheet, ...]
     places: tuple[Numbers, ...]
+    of_school: Mapping[str, Numbers]
 
     @classmethod
     def read(cls, session: Session, schools: Mapping[str, Enrolled], first: date, last: date,
              known_at: datetime | None = None) -> "Population":
         """The registers of ``schools`` from ``first`` to ``last``."""
-        everybody = together(list(schools.values()))
+        everybody, of_school = together(list(schools.values()))
         read = sheets(session, list(schools), first, last, known_at)
-        return cls(everybody.pupils, everybody.on_roll, tuple(read), tuple(_places(everybody.pupils, sheet.pupils) for sheet in read))
+        places = tuple(_places(everybody.pupils, sheet.pupils) for sheet in read)
+        return cls(everybody.pupils, everybody.on_roll, tuple(read), places, dict(zip(schools, of_school, strict=True)))
 
-    def after(self, before: Standing, screening: Screening, first: date, last: date) -> Standing:
-        """How all of them stand after ``last``, having stood as ``before`` at the end of the day before ``first``; whoever was certain
-        to be found then is followed no further. Without a mark that counts, only a run can change."""
-        who = np.flatnonzero(((before.run > 0) | (self._counted(screening, first, last) > 0)) & ~screening.certain(before))
-        return before.put(who, self._followed(before, screening, who, first, last))
+    def carried_on(self, screening: Screening, kept: Mapping[str, KeptScreen]) -> Standing:
+        """How all of them stand where the screens of some of their schools were kept."""
+        nobody = Standing.none(len(self.pupils))
+        if not kept:
+            return nobody
+        who = np.concatenate([self.of_school[school][screen.pupils] for school, screen in kept.items()])
+        return nobody.put(who, screening.unpacked(np.concatenate([screen.standing for screen in kept.values()])))
 
-    def found(self, before: Standing, screening: Screening, first: date) -> NDArray[np.bool_]:
-        """In whom a rule that opens a case may find something on the day of ``screening``, going on from ``before``."""
-        found = screening.could_reach(self._counted(screening, first, screening.as_of), before)
-        who = np.flatnonzero(found & ~screening.certain(before))
-        found[who] = screening.found(self._followed(before, screening, who, first, screening.as_of), self.on_roll.of(who))
-        return found
-
-    def _followed(self, before: Standing, screening: Screening, who: Numbers, first: date, last: date) -> Standing:
-        days, marks = self.laid_out(screening, who, first, last)
-        return screening.after(before.of(who), marks, days, self.on_roll.of(who))
+    def followed(self, before: Standing, screening: Screening, first: date, settled: date | None) -> tuple[NDArray[np.bool_], Standing]:
+        """In whom a rule that opens a case may find something on the day of ``screening``, and how all of them stand at the end of
+        ``settled`` (None: as before), having stood as ``before`` at the end of the day before ``first``. Whoever was certain to be
+        found then is followed no further; without a mark that counts, only a run can change."""
+        later = settled + _DAY if settled else first
+        certain, counted = screening.certain(before), self._counted(screening, later, screening.as_of)
+        changes = np.zeros(len(self.pupils), dtype=np.bool_)
+        if settled:
+            until = self._counted(screening, first, settled)
+            counted, changes = counted + until, (until > 0) | (before.run > 0)
+        who = np.flatnonzero((screening.could_reach(counted, before) | changes) & ~certain)
+        days, marks = self.laid_out(screening, who, first, screening.as_of)
+        some, at = self.on_roll.of(who), bisect_left(days, later)
+        then = screening.after(before.of(who), marks[:at], days[:at], some)
+        certain[who] = screening.found(screening.after(then, marks[at:], days[at:], some), some)
+        return certain, before.put(who, then)
 
     def _counted(self, screening: Screening, first: date, last: date) -> NDArray[np.uint16]:
         """How many marks each has that count. A mark in two registers counts twice, which may name somebody in vain."""
@@ -206,7 +210,7 @@ class Population:
                 rows = 2 * np.searchsorted(days, sheet.sessions // 2) + sheet.sessions % 2
                 of_them_all = sheet.marks if len(among) == len(columns) else sheet.marks[:, among]
                 entered = screening.legend.by_mark.take(of_them_all)
-                for alone in [slice(None)] if len(np.unique(rows)) == len(rows) else range(len(rows)):
+                for alone in [slice(None)] if (rows[1:] > rows[:-1]).all() else range(len(rows)):
                     here = np.atleast_1d(rows[alone])
                     _lay(marks, here, columns[among], entered[alone].reshape(len(here), -1), dates, screening)
         return dates, marks.reshape(len(days), 2, len(who))
@@ -214,7 +218,7 @@ class Population:
 
 def _places(pupils: Numbers, roster: Numbers) -> Numbers:
     at = np.searchsorted(pupils, roster)
-    return np.where(np.append(pupils, -1)[at] == roster, at, len(pupils))
+    return np.where(pupils.take(at, mode="clip") == roster, at, len(pupils))
 
 
 def _lay(marks: Marks, rows: Numbers, columns: Numbers, entered: Marks, days: Sequence[date], screening: Screening) -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from itertools import groupby
 from typing import Any
 
@@ -54,12 +54,13 @@ def as_stored(code: str) -> int:
 def how_many(marks: NDArray[np.unsignedinteger[Any]], wanted: Sequence[int]) -> NDArray[np.uint16]:
     """How many of the marks (sessions, pupils) each pupil has that are one of ``wanted``."""
     counted = np.zeros(marks.shape, dtype=np.bool_)
-    for lowest, highest in _side_by_side(wanted):
+    for lowest, highest in _side_by_side(tuple(wanted)):
         counted |= (marks == lowest) if lowest == highest else (marks - marks.dtype.type(lowest) <= highest - lowest)
     return np.add.reduce(counted.view(np.uint8), axis=0, dtype=np.uint16)
 
 
-def _side_by_side(numbers: Sequence[int]) -> list[tuple[int, int]]:
+@cache
+def _side_by_side(numbers: tuple[int, ...]) -> list[tuple[int, int]]:
     """The lowest and the highest of each row of numbers without a gap."""
     ordered = sorted(numbers)
     rows = groupby(enumerate(ordered), lambda placed: placed[1] - placed[0])

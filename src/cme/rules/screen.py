@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from itertools import groupby
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -48,11 +49,6 @@ class Standing:
         run, halves = np.zeros((2, pupils), dtype=np.uint16)
         return cls(run, halves, np.zeros(pupils, dtype=np.bool_))
 
-    @property
-    def any(self) -> Who:
-        """For whom there is something to carry on."""
-        return (self.run > 0) | (self.halves > 0) | self.reached
-
     def of(self, who: Chosen) -> "Standing":
         return Standing(self.run[who], self.halves[who], self.reached[who])
 
@@ -74,6 +70,10 @@ class Screening:
         self._counted = [(bit, number.codes) for bit, number in ((_CONTINUOUS, self.continuous), (_CUMULATIVE, self.cumulative))
                          if number is not None]
         self.counted_codes = sorted(frozenset[str]().union(*(codes for _, codes in self._counted)))
+        self._halves = max(2 * self.cumulative.value, 1) if self.cumulative else 1       # fewer have all who are not certain
+        self._longest = self.continuous.value if self.continuous else 0
+        self._most = self._halves * (self._longest + 1)
+        self.packed_type = np.min_scalar_type(self._most)
         self._edges = sorted({edge for code in book.codes.codes for edge in (code.valid_from, code.valid_to)})
         self._flags: dict[tuple[int, int], Flags] = {}
         self._outcomes: dict[tuple[int, int], Flags] = {}
@@ -94,6 +94,17 @@ class Screening:
         if self.cumulative is not None:
             certain |= standing.halves >= 2 * self.cumulative.value
         return certain
+
+    def packed(self, standing: Standing) -> NDArray[np.unsignedinteger[Any]]:
+        """All that matters of how pupils stand, as one number each: 0 for whoever is certain to be found; a run counts no further than
+        to its number."""
+        run = np.minimum(standing.run, self._longest).astype(np.promote_types(self.packed_type, np.uint16))
+        return np.where(self.certain(standing), 0, 1 + standing.halves + self._halves * run).astype(self.packed_type)
+
+    def unpacked(self, numbers: NDArray[np.unsignedinteger[Any]]) -> Standing:
+        """Where the pupils stand whose standing was ``packed``."""
+        run, halves = np.array(np.divmod(np.maximum(np.arange(1 + self._most), 1) - 1, self._halves), dtype=np.uint16)
+        return Standing(run.take(numbers), halves.take(numbers), numbers == 0)
 
     def after(self, before: Standing, marks: Marks, days: Sequence[date], on_roll: OnRoll) -> Standing:
         """How the pupils of ``on_roll``, who stood as ``before``, stand after ``days`` (in order) with ``marks`` (days, 2,
