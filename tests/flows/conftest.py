@@ -94,7 +94,11 @@ class RunningHouse:
         """A whole round of the sweep, now: not one that found another at work, and not one that found no slot."""
         def round_done() -> bool:
             run = self.api.start("oversee", "oversee by a test")
-            return self.api.finish(run) == "COMPLETED" and "another sweep" not in self.api.log(run)
+            if self.api.finish(run) != "COMPLETED":
+                return False
+            # what a run has done and logged reaches the server some moments after its end
+            wait_for(lambda: self.api.task_names(run) or "another sweep" in self.api.log(run), 30, "what the sweep did")
+            return bool(self.api.task_names(run))
         wait_for(round_done, 120, "a round of the sweep")
 
     def runner(self) -> psutil.Process:

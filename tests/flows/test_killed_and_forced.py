@@ -4,6 +4,8 @@ In this order; each test starts where the last ended.
 """
 
 import re
+import subprocess
+import sys
 from datetime import date
 
 import pytest
@@ -12,15 +14,18 @@ from tests.flows.conftest import RunningHouse
 from cme.errors import Permanent
 from cme.records import registers
 from cme.records.alarms import clear_alarm, raise_alarm
-from cme.records.database import engine
+from cme.records.database import APP, engine
 from cme.records.outbox import confirm_sent
+from cme.records.prefect_role import PREFECT
 from cme.records.tables import AbsenceRequest, Case, CaseEvent, Decision, MissingReport, Outbox, PrefectRecord, PrefectRun, Pupil, Quarantine
 from cme.records.verifying import verify
 from cme.services.demo import PEOPLE
 from cme.services.prefect_api import wait_for
+from cme.services.prefect_server import prefect_server
 from cme.sources.source import Contact, Mark, Pulled, RegisterDocument, TimeSemantics
 from cme.sources.source import Pupil as PupilOfSource
-from cme.steps import contact, decisions, missing_report, report_form, runs
+from cme.steps import contact, decisions, missing_report, report_form, runs, view
+from cme.tasks.operations import VIEW
 from sqlalchemy import select, text
 
 CONTACT, REVIEW, ALARMED = "contact-parents", "review-case", "needs-a-person"
@@ -286,26 +291,55 @@ def test_what_prefect_recorded_of_a_case_is_whole_in_our_copy_before_it_forgets(
     assert len(rows) > 50 and not [r for r in rows if any(name in str(r.content) for name in surnames)]
 
 
+def prefects_own(house: RunningHouse, statement: str) -> int:
+    """Run a statement in Prefect's database; returns the number of rows."""
+    with engine(house.house.records.cluster.url("prefect")).begin() as connection:       # type: ignore[union-attr]
+        return int(connection.execute(text(statement)).rowcount)
+
+
+def shown(house: RunningHouse, references: list[str]) -> list[object]:
+    """Each line that `cme history` and `cme history --runs` show of the cases."""
+    return [line for reference in references for line in (*view.history(house.office, reference), *runs.lines(house.office, reference))]
+
+
+def test_it_is_still_whole_after_prefects_own_vacuum(house: RunningHouse, two_cases: list[str]) -> None:
+    def ended() -> int:
+        return prefects_own(house, "SELECT 1 FROM flow_run WHERE end_time < now() - interval '60 days' AND parent_task_run_id IS NULL")
+
+    before = shown(house, two_cases)
+    prefects_own(house, "UPDATE flow_run SET end_time = end_time - interval '60 days' "
+                        "WHERE state_type IN ('COMPLETED', 'FAILED', 'CRASHED', 'CANCELLED')")
+    assert ended() > 5
+    spec = prefect_server(0, house.house.data_dir / "prefect", house.house._prefect_database())
+    vacuum = ("import asyncio; from prefect.server.database import provide_database_interface as database; "
+              "from prefect.server.services import db_vacuum; asyncio.run(db_vacuum.vacuum_old_flow_runs(db=database()))")
+    subprocess.run([sys.executable, "-c", vacuum], env={**house.house.environment, **spec.environment}, check=True, timeout=120)
+    assert ended() == 0
+    house.sweep()
+    assert len(before) > 50 and not [line for line in before if line not in shown(house, two_cases)]
+
+
 def test_it_is_still_whole_when_prefect_has_deleted_its_runs_and_lost_its_tables(house: RunningHouse, two_cases: list[str]) -> None:
-    reference = two_cases[0]
-    before = runs.lines(house.office, reference)
+    reference, before = two_cases[0], shown(house, two_cases)
     house.api.delete_all(of_case(house, reference)[:5])
     house.sweep()
-    assert runs.lines(house.office, reference) == before
-    with engine(house.house.records.cluster.url("prefect")).begin() as connection:       # type: ignore[union-attr]
-        connection.execute(text("TRUNCATE flow_run, log CASCADE"))
+    assert not [line for line in before if line not in shown(house, two_cases)]
+    prefects_own(house, "TRUNCATE flow_run, log, artifact, artifact_collection CASCADE")
     house.sweep()
-    after = runs.lines(house.office, reference)
-    assert [line for line in after if line in before] == before and any(line.kind == "log" for line in after)
+    after = shown(house, two_cases)
+    assert not [line for line in before if line not in after] and any(line.kind == "log" for line in runs.lines(house.office, reference))
+    assert prefects_own(house, "SELECT 1 FROM artifact_collection") >= len(VIEW)         # operations see all again
     with house.office.transaction() as session:
         assert verify(session) == []
 
 
 def test_no_secret_of_the_settings_stands_in_any_log(house: RunningHouse, two_cases: list[str]) -> None:
     settings = house.office.settings
-    secrets = {*settings.secrets(), settings.password(), house.house.records.cluster.server.password(),    # type: ignore[union-attr]
+    cluster = house.house.records.cluster
+    assert cluster
+    secrets = {*settings.secrets(), settings.password(), cluster.server.password(), cluster.password(APP), cluster.password(PREFECT),
                *(found[1] for _, wire in house.post.mails if (found := re.search(r"One-time code:\s+(\d{6})", wire.decode(errors="replace"))))}
-    logs = [*(house.house.data_dir / "logs").iterdir(), house.house.records.cluster.server.log]            # type: ignore[union-attr]
+    logs = [*(house.house.data_dir / "logs").iterdir(), cluster.server.log]
     written = "".join(file.read_text(errors="replace") for file in logs)
     assert len(written) > 1000 and len(secrets) > 5 and not [secret for secret in secrets if re.search(rf"(?<!\w){re.escape(secret)}(?!\w)", written)]
     with house.office.transaction() as session:
