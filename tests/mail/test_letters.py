@@ -50,6 +50,7 @@ FILLED: dict[str, dict[str, Any]] = {
                   "telephone": "0121 496 0123", "referrer": "J. Example", "school": "Larkspur Bridge School"},
     "mail_check": {"title": "second", "school": "Larkspur Bridge School"},
     "absences_officer": ABSENCES, "absences_to_ring": ABSENCES, "absences_together": ABSENCES, "register_changes": ABSENCES,
+    "absence_code": {**REVIEW, "reference": "ABS-1042"},
     "messages_stopped": {"numbers": ABSENCES["numbers"], "when": "Monday 23 November 2026, 09:31", "person": "dsl", "school": "Larkspur Bridge School"},
     "call_script": {"school": "Larkspur Bridge School", "date": "Monday 23 November 2026"},
     "professional_absence": {**HOME, "role": "social worker", "dsl": "0121 496 0101"},
