@@ -1,9 +1,7 @@
 """The form for the reason of an absence: what is asked, what was answered, and the forms that nobody answers."""
 
 from datetime import timedelta
-from uuid import UUID
 
-import orjson
 from prefect import get_run_logger
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.objects import StateType
@@ -12,7 +10,7 @@ from prefect.types._datetime import now
 
 from cme.steps import absence_form
 from cme.steps.absence_form import Asked, Taken
-from cme.tasks import bell
+from cme.tasks import answers, bell
 from cme.tasks.fate import office, run_id, stamp, step
 
 FLOW, PARAMETER = "record-contact", "absence"
@@ -34,20 +32,10 @@ def take_answers(absence: str) -> Taken:
 
 def _take_answers(client: SyncPrefectClient, absence: str, flow_run_id: str) -> Taken:
     taken = Taken()
-    stored = client.filter_flow_run_input(flow_run_id=UUID(flow_run_id), key_prefix="suspended-", limit=200, exclude_keys=set())
-    for row in (row for row in stored if row.key.endswith("-response")):
-        found = absence_form.take(office(), absence, f"{flow_run_id}:{row.key}", _payload(row.value), office().stamp(flow_run_id=flow_run_id))
-        client.delete_flow_run_input(flow_run_id=UUID(flow_run_id), key=row.key)
+    for key, answer in answers.given(client, flow_run_id):
+        found = absence_form.take(office(), absence, key, answer, office().stamp(flow_run_id=flow_run_id))
         taken = taken if taken.done else found
     return taken
-
-
-def _payload(value: str) -> dict[str, object]:
-    try:
-        payload = orjson.loads(value)
-    except orjson.JSONDecodeError:
-        return {}
-    return payload if isinstance(payload, dict) else {}
 
 
 @step("look after forms nobody answered")

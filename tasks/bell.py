@@ -7,10 +7,8 @@ person moves a case, and a question without a live bell is rung again. Prefect's
 from collections.abc import Iterator
 from datetime import timedelta
 from itertools import count
-from typing import Any
 from uuid import UUID
 
-import orjson
 from prefect import get_run_logger
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.filters import FlowFilter, FlowFilterName, FlowRunFilter, FlowRunFilterState, FlowRunFilterStateType
@@ -23,6 +21,7 @@ from prefect.types._datetime import now
 
 from cme.records.reviews import CONFIRMATION, CONTACT_OUTCOME, MISSING_REPORT, SAFEGUARDING
 from cme.steps import oversee, review, urgent
+from cme.tasks import answers
 from cme.tasks.fate import office, run_id, stamp, step
 
 FLOW = {CONTACT_OUTCOME: "contact-parents", SAFEGUARDING: "review-case", CONFIRMATION: "confirm-decision",
@@ -42,21 +41,11 @@ def read_answers(case: str, kind: str) -> int:
 
 
 def _read_answers(client: SyncPrefectClient, case: str, kind: str, flow_run_id: str) -> int:
-    stored = client.filter_flow_run_input(flow_run_id=UUID(flow_run_id), key_prefix="suspended-", limit=200, exclude_keys=set())
-    answers = [row for row in stored if row.key.endswith("-response")]
-    for row in answers:
-        taken = review.take_answer(office(), case, kind, f"{flow_run_id}:{row.key}", _payload(row.value), flow_run_id, stamp().task_run_id)
-        client.delete_flow_run_input(flow_run_id=UUID(flow_run_id), key=row.key)
+    read = 0
+    for read, (key, answer) in enumerate(answers.given(client, flow_run_id), 1):
+        taken = review.take_answer(office(), case, kind, key, answer, flow_run_id, stamp().task_run_id)
         get_run_logger().info("%s: an answer was %s", case, "accepted" if taken.accepted else f"not accepted: {taken.refusal}")
-    return len(answers)
-
-
-def _payload(value: str) -> dict[str, Any]:
-    try:
-        payload = orjson.loads(value)
-    except orjson.JSONDecodeError:
-        return {}
-    return payload if isinstance(payload, dict) else {}
+    return read
 
 
 @step("ring for the person")
