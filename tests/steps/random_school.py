@@ -16,7 +16,8 @@ from cme.config.policies import Policies, load
 from cme.config.settings import Settings
 from cme.records import cases, database, history
 from cme.records.embedded import Cluster
-from cme.records.reviews import CONFIRMATION, CONTACT_OUTCOME, MISSING_REPORT, SAFEGUARDING, WRONG_TRIES
+from cme.records.one_time_codes import WRONG_TRIES
+from cme.records.reviews import CONFIRMATION, CONTACT_OUTCOME, MISSING_REPORT, SAFEGUARDING
 from cme.records.sealing import Sealer
 from cme.records.tables import Action, Answer, Case, CaseEvent, Confirmation, Decision, MissingReport, Outbox, Pupil, Review, ReviewCode
 from cme.rules.cases import CaseState

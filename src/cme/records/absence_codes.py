@@ -3,7 +3,6 @@
 Like the codes of reviews they expire, die after use or after five wrong tries, and are replaced only by a new mail.
 """
 
-import secrets
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
@@ -12,7 +11,8 @@ from sqlalchemy.orm import Session
 
 from cme.records.absences import note
 from cme.records.history import Stamp
-from cme.records.reviews import WRONG_TRIES, Identified
+from cme.records.one_time_codes import fresh, is_code_of, wrong_try
+from cme.records.reviews import Identified
 from cme.records.sealing import Sealer
 from cme.records.tables import AbsenceCode, AbsenceRequest
 
@@ -25,9 +25,9 @@ def live(session: Session, request: AbsenceRequest, at: datetime) -> Sequence[Ab
 
 def issue(session: Session, sealer: Sealer, request: AbsenceRequest, person: str, stamp: Stamp, valid: timedelta) -> str:
     """A new code for one person. The caller holds the request's row and has seen that the person has no live one."""
-    code = f"{secrets.randbelow(10**6):06d}"
-    session.add(AbsenceCode(request_id=request.id, person=person, mac=_mac(sealer, request, person, code), issued_at=stamp.at,
-                            expires_at=stamp.at + valid))
+    code = fresh()
+    session.add(AbsenceCode(request_id=request.id, person=person, mac=sealer.mac("absence-code", str(request.id), person, code),
+                            issued_at=stamp.at, expires_at=stamp.at + valid))
     session.flush()
     note(session, request, "absence.code_issued", stamp, "a one-time code was mailed", to=person)
     return code
@@ -42,14 +42,8 @@ def identify(session: Session, sealer: Sealer, request: AbsenceRequest, code: st
     """The person of a code for this absence. A right code is used up; a wrong one counts against every live code."""
     codes = live(session, request, stamp.at)
     for row in codes:
-        if any(secrets.compare_digest(row.mac, mac) for mac in sealer.macs("absence-code", str(request.id), row.person, code)):
+        if is_code_of(sealer, row, "absence-code", request.id, code):
             row.used_for = source_key
             return Identified(row.person)
-    for row in codes:
-        row.wrong_tries += 1
-        row.void_at = stamp.at if row.wrong_tries >= WRONG_TRIES else None
+    wrong_try(codes, stamp.at)
     return Identified(None, "the code is not right, or is for another absence" if codes else "the code is no longer valid; a new one is being mailed")
-
-
-def _mac(sealer: Sealer, request: AbsenceRequest, person: str, code: str) -> str:
-    return sealer.mac("absence-code", str(request.id), person, code)

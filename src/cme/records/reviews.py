@@ -15,6 +15,7 @@ from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from cme.records.history import Stamp, record
+from cme.records.one_time_codes import WRONG_TRIES, fresh, is_code_of, wrong_try
 from cme.records.sealing import Sealer
 from cme.records.tables import Answer, Case, DossierShown, Review, ReviewCode, ReviewLink
 
@@ -23,7 +24,6 @@ SAFEGUARDING = "safeguarding"              # asked of the DSL: the decision
 CONFIRMATION = "confirmation"              # asked of a second person: whether a decision stands
 MISSING_REPORT = "missing_report"          # asked of the attendance officer: what could be established about a reported child
 ROUTINE, DAY_ONE = "routine", "day_one"    # how urgent a question is
-WRONG_TRIES = 5
 
 
 def dossier_hash(dossier: dict[str, Any]) -> str:
@@ -117,7 +117,7 @@ def issue_code(session: Session, sealer: Sealer, review: Review, person: str, st
     """A new code of six digits for one person; an older code of the same person for this review dies with it."""
     session.execute(update(ReviewCode).where(ReviewCode.review_id == review.id, ReviewCode.person == person,
                                              ReviewCode.used_at.is_(None), ReviewCode.void_at.is_(None)).values(void_at=stamp.at))
-    code = f"{secrets.randbelow(10**6):06d}"
+    code = fresh()
     session.add(ReviewCode(review_id=review.id, person=person, mac=sealer.mac("review-code", str(review.id), person, code), issued_at=stamp.at,
                            expires_at=stamp.at + valid, wrong_tries=0))
     session.flush()
@@ -151,7 +151,7 @@ class Identified:
 def identify(session: Session, sealer: Sealer, review: Review, code: str, at: datetime) -> Identified:
     """The person of a code for this review. A right code is used up; a wrong one counts against every live code."""
     for row in session.scalars(select(ReviewCode).where(ReviewCode.review_id == review.id)):
-        if not any(secrets.compare_digest(row.mac, mac) for mac in sealer.macs("review-code", str(review.id), row.person, code)):
+        if not is_code_of(sealer, row, "review-code", review.id, code):
             continue
         if row.used_at or row.void_at:
             continue            # an older code of the same digits: look on, a live one may be the same by chance
@@ -162,10 +162,7 @@ def identify(session: Session, sealer: Sealer, review: Review, code: str, at: da
             return Identified(None, "nobody confirms their own decision; another person must answer")
         return Identified(row.person)
     live = live_codes(session, review.id, at)
-    for row in live:
-        row.wrong_tries += 1
-        if row.wrong_tries >= WRONG_TRIES:
-            row.void_at = at
+    wrong_try(live, at)
     if live and all(row.void_at for row in live):
         return Identified(None, f"the code is not right, for the {WRONG_TRIES}th time; a new code is being mailed")
     return Identified(None, "the code is not right, or is for another review" if live else
