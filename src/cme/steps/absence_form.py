@@ -7,18 +7,18 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from cme.errors import BadInput
 from cme.records import absence_codes, absences
 from cme.records.absences import name_of
 from cme.records.history import Stamp
-from cme.records.tables import AbsenceRequest, ResumeRequest
+from cme.records.tables import AbsenceRequest
 from cme.steps import duty, staff
 from cme.steps.absence_answers import held, take_reason
 from cme.steps.calls import numbers, sign_in
 from cme.steps.office import Office
+from cme.steps.resume_requests import signed_in_as
 
 ABSENCE = r"^ABS-[0-9]{1,9}$"
 # what a parent or carer may say, and the code of SI 2024/208 that it calls for
@@ -91,7 +91,5 @@ def take(office: Office, reference: str, source_key: str, payload: dict[str, Any
 
 
 def _refused(session: Session, request: AbsenceRequest, refusal: str, stamp: Stamp) -> Taken:
-    who = session.scalar(select(ResumeRequest.signed_in_as).where(ResumeRequest.flow_run_id == stamp.flow_run_id)
-                         .order_by(ResumeRequest.id.desc()).limit(1))
-    absences.note(session, request, "absence.answer_refused", stamp, refusal, signed_in_as=who or "")
+    absences.note(session, request, "absence.answer_refused", stamp, refusal, signed_in_as=signed_in_as(session, stamp.flow_run_id))
     return Taken(refusal=refusal)

@@ -4,7 +4,7 @@ A reply is a note. Whoever holds the telephone may have written it, so it change
 reads it, speaks with somebody, and records the reason. It is matched by the sender's number or address, never by what it says.
 """
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -75,8 +75,14 @@ def contacts_of_sender(session: Session, channel: str, sender: str) -> list[Cont
     """Whoever is held now with that number or address, also who may not be contacted."""
     if channel != outbox.TEXT:
         return held_with(session, sender)
-    return [contact for contact in held_with_digits(session, sender[-9:].lstrip("+"))
-            if textable(contact.telephone) and number_of(contact.telephone) == sender]
+    return [contact for contact in held_with_digits(session, sender[-9:].lstrip("+")) if _wrote(contact, channel, sender)]
+
+
+def _wrote(contact: Contact, channel: str, sender: str) -> bool:
+    """Whether a sender's number or address is the one held of a contact; an address that is not held is nobody's."""
+    if channel != outbox.TEXT:
+        return bool(contact.email) and contact.email.lower() == sender.lower()
+    return textable(contact.telephone) and number_of(contact.telephone) == sender
 
 
 def _about(session: Session, incoming: Incoming, pupils: list[int], stamp: Stamp) -> list[str]:
@@ -168,12 +174,11 @@ def _warnings(held: list[Contact], names: dict[int, str]) -> Iterable[str]:
             yield f"{contact.name} speaks {contact.language}" + ("; an interpreter is needed" if contact.interpreter else "")
 
 
-def replies_about(office: Office, session: Session, references: Collection[str], contacts: Iterable[Contact]) -> list[dict[str, Any]]:
+def replies_about(office: Office, session: Session, references: Collection[str], contacts: Sequence[Contact]) -> list[dict[str, Any]]:
     """What came in about one of ``references`` (a case and its absences), oldest first, as a dossier shows it. ``contacts`` are the child's."""
-    people = {number_of(c.telephone) if textable(c.telephone) else "": c for c in contacts} | {c.email.casefold(): c for c in contacts}
     found = session.scalars(select(ReceivedMessage).where(ReceivedMessage.about.op("?|")(cast(sorted(references), ARRAY(Text))))
                             .order_by(ReceivedMessage.id)).all()
-    own = [(message, people.get(message.sender.casefold())) for message in found]
+    own = [(m, next((c for c in reversed(contacts) if _wrote(c, m.channel, m.sender)), None)) for m in found]
     return [{"number": m.id, "at": m.sent_at.isoformat(), "channel": m.channel, "from": f"{c.name} ({c.relationship or 'contact'})" if c else
              "not held as a contact of the child", "text": office.sealer.open(m.sealed).decode(), "outcome": m.outcome or "", "done_by": m.done_by or ""}
             for m, c in own]

@@ -4,6 +4,7 @@ Only the one-time code says who answers; this is kept beside it, because a code 
 """
 
 from sqlalchemy import select, text
+from sqlalchemy.orm import Session
 
 from cme.records.history import Stamp, record
 from cme.records.tables import Case, ResumeRequest, Review
@@ -24,3 +25,9 @@ def note_resume(office: Office, flow_run_id: str, signed_in_as: str, stamp: Stam
                                    .where(Review.flow_run_id == flow_run_id).limit(1))
         why = f"signed in as {signed_in_as}" if signed_in_as else "no sign-in of the school names a person"
         record(session, reference or "school", "resume.requested", stamp, why, {"flow_run": flow_run_id, "signed_in_as": signed_in_as})
+
+
+def signed_in_as(session: Session, flow_run_id: str | None) -> str:
+    """As whom the school's own sign-in knew whoever last pressed Resume on a run; empty where nobody did, or it names nobody."""
+    return session.scalar(select(ResumeRequest.signed_in_as).where(ResumeRequest.flow_run_id == flow_run_id)
+                          .order_by(ResumeRequest.id.desc()).limit(1)) or ""

@@ -10,12 +10,13 @@ from sqlalchemy.orm import Session
 
 from cme.records import cases, reviews
 from cme.records.history import Stamp, record
-from cme.records.tables import Answer, Case, ResumeRequest, Review
+from cme.records.tables import Answer, Case, Review
 from cme.steps import confirm, contact, decisions, missing_report, staff
 from cme.steps.calls import call, remind
 from cme.steps.changes import changes
 from cme.steps.dossier import dossier_of, opaque_summary
 from cme.steps.office import Office
+from cme.steps.resume_requests import signed_in_as
 
 __all__ = ["KINDS", "Kind", "Rung", "Taken", "call", "remind", "ring", "take_answer"]
 LONGEST = 20_000        # characters of one field of an answer
@@ -128,7 +129,7 @@ def take_answer(office: Office, reference: str, kind: str, source_key: str, payl
         if not refusal and KINDS[kind].fresh:
             refusal = _stale(office, session, case, review, shown.dossier, checked, stamp)
         reviews.record_answer(session, review, source_key, identified, refusal, stamp, reference, content, shown_hash=shown.dossier_hash,
-                              signed_in_as=_signed_in_as(session, flow_run_id))
+                              signed_in_as=signed_in_as(session, flow_run_id))
         if refusal or identified.person is None:
             return Taken(False, refusal)
         review.state = "answered"
@@ -149,11 +150,6 @@ def _stale(office: Office, session: Session, case: Case, review: Review, shown: 
         now = dossier_of(session, office, case)
     reviews.refreeze(session, review, now, stamp, case.reference)
     return f"the facts have changed since they were shown to you: {'; '.join(different)}"
-
-
-def _signed_in_as(session: Session, flow_run_id: str | None) -> str:
-    return session.scalar(select(ResumeRequest.signed_in_as).where(ResumeRequest.flow_run_id == flow_run_id)
-                          .order_by(ResumeRequest.id.desc()).limit(1)) or ""
 
 
 def _take_contact_outcome(office: Office, session: Session, case: Case, review: Review, checked: tuple[str, str], stamp: Stamp, shown: str) -> None:
