@@ -58,7 +58,7 @@ class Api:
         self._client = httpx.Client(timeout=patience.timeout, follow_redirects=False, trust_env=proxied)
         self._renewed = False
         self.skew: timedelta | None = None
-        self.text = ""
+        self.body = b""
 
     def __enter__(self) -> "Api":
         return self
@@ -99,7 +99,7 @@ class Api:
         if not isinstance(found, dict):
             raise Misconfigured(f"source {self.name!r} gave another kind of answer for {path} than documented: look at its documentation")
         self._renewed = False
-        self.text = body.decode("utf-8", "replace")
+        self.body = body
         return found
 
     def _ask(self, url: str, params: Mapping[str, str] | None, path: str) -> tuple[int, httpx.Headers, bytes]:

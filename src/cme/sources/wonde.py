@@ -94,7 +94,7 @@ class WondeSource:
         visited: set[str] = set()
         answer = api.get(f"{self._school}/{endpoint}", params)
         while True:
-            self._answers.append(Answer(endpoint, api.text))
+            self._answers.append(Answer(endpoint, api.body.decode("utf-8", "replace")))
             data, meta = answer.get("data"), answer.get("meta")
             if not isinstance(data, list) or not all(isinstance(record, dict) for record in data):
                 raise Misconfigured(f"source {self.name!r} gave no list of data for {endpoint}; the answer holds {keys_of(answer)}")
