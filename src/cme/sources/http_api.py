@@ -48,7 +48,7 @@ class _Busy(Transient):
 
 
 class Api:
-    """One vendor's interface. ``skew`` is how far its clock was ahead of ours at the first answer; None: it did not say. ``text`` is
+    """One vendor's interface. ``skew`` is how far its clock was ahead of ours at the first answer; None: it did not say. ``body`` is
     the last answer as it came."""
 
     def __init__(self, base: str, name: str, headers: Headers, patience: Patience = Patience()) -> None:
