@@ -27,7 +27,7 @@ SCHOOL, OTHER = "330/1999", "330/2998"
 POLICIES = load()
 BOOK = POLICIES.rule_book()
 EASY = BOOK.with_value("continuous_absence", 4).with_value("cumulative_absence", 6)
-START, AFTER = date(2025, 9, 1), 14
+START, AFTER, RECENT = date(2025, 9, 1), 14, 4
 FAR = datetime(2030, 1, 1, tzinfo=timezone.utc)        # what is known then is what is known now, and is never asked of what was kept
 TERM = list(POLICIES.calendar.school_days(date(2026, 9, 1), date(2026, 12, 18)))
 
@@ -57,8 +57,8 @@ def check(session: Session, as_of: date, book: RuleBook = BOOK, schools: Sequenc
     return named
 
 
-def kept(session: Session, school: str = SCHOOL) -> date | None:
-    return session.scalar(select(ScreenState.settled).where(ScreenState.school == school))
+def kept(session: Session, school: str = SCHOOL, recent: bool = False) -> date | None:
+    return session.scalar(select(ScreenState.settled).where(ScreenState.school == school, ScreenState.recent == recent))
 
 
 @pytest.fixture
@@ -75,8 +75,10 @@ def read_from(monkeypatch: pytest.MonkeyPatch) -> list[date]:
     return firsts
 
 
-CHECKED, KEPT = date(2026, 11, 20), date(2026, 11, 5)
-NEXT, READ = date(2026, 11, 23), date(2026, 11, 6)          # the next school day, and the first day that its check must read
+CHECKED, KEPT, KEPT_OF_LATE = date(2026, 11, 20), date(2026, 11, 5), date(2026, 11, 15)
+# the next school day, the first day that its check must read, and the first where a day until KEPT_OF_LATE was corrected
+NEXT, READ, FROM_FAR = date(2026, 11, 23), date(2026, 11, 16), date(2026, 11, 6)
+FIRST = date(2026, 9, 1)
 ORDINARY = {"here": "/", "away": "/", "ill": "I"}
 
 
@@ -86,11 +88,12 @@ def from_to(first: date, last: date) -> list[date]:
 
 @pytest.fixture
 def settled(session: Session, read_from: list[date]) -> Session:
-    """A school of three pupils, checked on 20 November, whose screen is kept at 5 November. One has been away since 12 October."""
+    """A school of three pupils, checked on 20 November, whose screen is kept at 5 and at 15 November. One has been away since
+    12 October."""
     people = [Pupil(name, group="A", admitted=date(2026, 9, 1)) for name in ORDINARY]
     store(session, [*days_of(from_to(TERM[0], date(2026, 10, 11)), ORDINARY),
                     *days_of(from_to(date(2026, 10, 12), CHECKED), ORDINARY | {"away": "N"})], people, when=at(CHECKED))
-    assert len(check(session, CHECKED)) == 1 and kept(session) == KEPT and read_from == [START]
+    assert len(check(session, CHECKED)) == 1 and kept(session) == KEPT and kept(session, recent=True) == KEPT_OF_LATE and read_from == [START]
     read_from.clear()
     return session
 
@@ -107,8 +110,8 @@ def test_what_is_kept_moves_on_with_every_day_checked(settled: Session, read_fro
     for day in from_to(NEXT, TERM[-1]):
         store(settled, days_of([day], ORDINARY), when=at(day))
         check(settled, day)
-        assert kept(settled) == day - timedelta(days=AFTER + 1)
-    assert read_from == [READ, *(day - timedelta(days=AFTER) for day in from_to(NEXT, TERM[-2]))]
+        assert kept(settled, recent=True) == day - timedelta(days=RECENT + 1) and kept(settled) == KEPT
+    assert read_from == [READ, *(day - timedelta(days=RECENT) for day in from_to(NEXT, TERM[-2]))]
 
 
 def test_a_pupil_carried_over_is_found_by_the_day_that_completes_the_number(session: Session, read_from: list[date]) -> None:
@@ -138,13 +141,13 @@ def test_a_check_that_may_not_write_uses_what_was_kept_and_leaves_it(settled: Se
     with Session(engine) as reader:
         reader.execute(text("SET TRANSACTION READ ONLY"))
         assert len(candidates(reader, [SCHOOL], TERM[-1], START, BOOK)) == 1
-    assert read_from == [READ] and kept(settled) == KEPT
+    assert read_from == [READ] and kept(settled) == KEPT and kept(settled, recent=True) == KEPT_OF_LATE
 
 
 def test_without_its_rows_the_next_check_gives_the_same_and_keeps_anew(settled: Session, read_from: list[date]) -> None:
     named = check(settled, date(2026, 11, 27))
     settled.execute(delete(ScreenState))
-    assert check(settled, date(2026, 11, 27)) == named and kept(settled) == date(2026, 11, 12)
+    assert check(settled, date(2026, 11, 27)) == named and kept(settled) == date(2026, 11, 12) and kept(settled, recent=True) == date(2026, 11, 22)
     assert read_from == [READ, START]
 
 
@@ -158,7 +161,10 @@ def test_what_was_known_in_the_past_never_asks_what_is_kept(settled: Session, mo
 def test_nothing_is_kept_before_the_first_day_that_counts(session: Session) -> None:
     store(session, days_of(TERM[:8], {"1": "N"}), when=at(TERM[8]))
     check(session, TERM[8], start=TERM[0])
-    assert kept(session) is None
+    assert kept(session) is None and kept(session, recent=True) == TERM[8] - timedelta(days=RECENT + 1)
+    session.execute(delete(ScreenState))
+    check(session, TERM[1], start=TERM[0])
+    assert kept(session, recent=True) is None
 
 
 # --- what makes it worthless ------------------------------------------------------------------------------------------------
@@ -166,9 +172,17 @@ def test_nothing_is_kept_before_the_first_day_that_counts(session: Session) -> N
 def test_a_correction_of_a_settled_day_is_seen(settled: Session, read_from: list[date]) -> None:
     store(settled, days_of(from_to(date(2026, 10, 12), KEPT), ORDINARY), when=at(NEXT))
     assert len(check(settled, NEXT)) == 1, "eleven days are left"
-    store(settled, days_of(from_to(READ, CHECKED), ORDINARY), when=at(NEXT, 10))
+    store(settled, days_of(from_to(FROM_FAR, CHECKED), ORDINARY), when=at(NEXT, 10))
     assert check(settled, NEXT) == []
     assert read_from == [START, START] and kept(settled) == NEXT - timedelta(days=AFTER + 1)
+
+
+def test_a_correction_of_the_last_weeks_goes_on_from_before_them_and_keeps_both_anew(settled: Session, read_from: list[date]) -> None:
+    store(settled, days_of(from_to(FROM_FAR, KEPT_OF_LATE), ORDINARY), when=at(NEXT))
+    for day in (NEXT, NEXT + timedelta(days=1)):
+        assert len(check(settled, day)) == 1, "nineteen days before, five after: more than ten together"
+    assert read_from == [FROM_FAR, NEXT - timedelta(days=RECENT)]
+    assert kept(settled) == NEXT - timedelta(days=AFTER + 1) and kept(settled, recent=True) == NEXT - timedelta(days=RECENT)
 
 
 @pytest.mark.parametrize("day", [READ, CHECKED])
@@ -178,10 +192,11 @@ def test_a_correction_of_a_later_day_leaves_it_of_use(settled: Session, read_fro
     assert read_from == [READ]
 
 
-def test_a_correction_of_the_last_settled_day_does_not(settled: Session, read_from: list[date]) -> None:
-    store(settled, [register(KEPT, "PM", ORDINARY)], when=at(NEXT))
+@pytest.mark.parametrize(("day", "read"), [(KEPT_OF_LATE, FROM_FAR), (FROM_FAR, FROM_FAR), (KEPT, START)])
+def test_a_correction_of_the_last_settled_day_does_not(settled: Session, read_from: list[date], day: date, read: date) -> None:
+    store(settled, [register(day, "PM", ORDINARY)], when=at(NEXT))
     check(settled, NEXT)
-    assert read_from == [START]
+    assert read_from == [read]
 
 
 def test_a_lesson_of_a_settled_day_leaves_it_of_use(settled: Session, read_from: list[date]) -> None:
@@ -190,21 +205,21 @@ def test_a_lesson_of_a_settled_day_leaves_it_of_use(settled: Session, read_from:
     assert read_from == [READ]
 
 
-_CHANGES = [({"admitted": date(2026, 10, 5)}, True), ({"admitted": date(2026, 8, 1)}, False), ({"admitted": None}, False),
-            ({"left": KEPT - timedelta(days=1)}, True), ({"left": KEPT}, False), ({"left": READ}, False),
-            ({"born": date(2021, 10, 20)}, True), ({"born": date(2015, 10, 20)}, False), ({"expected_pattern": "MonAM TueAM"}, True)]
+_CHANGES = [({"admitted": date(2026, 10, 5)}, FIRST), ({"admitted": date(2026, 8, 1)}, READ), ({"admitted": None}, READ),
+            ({"left": KEPT - timedelta(days=1)}, FIRST), ({"left": KEPT}, FROM_FAR), ({"left": KEPT_OF_LATE - timedelta(days=1)}, FROM_FAR),
+            ({"left": KEPT_OF_LATE}, READ), ({"left": READ}, READ),
+            ({"born": date(2021, 10, 20)}, FIRST), ({"born": date(2015, 10, 20)}, READ), ({"expected_pattern": "MonAM TueAM"}, FIRST)]
 
 
-@pytest.mark.parametrize(("change", "matters"), _CHANGES)
+@pytest.mark.parametrize(("change", "read"), _CHANGES)
 def test_only_an_enrolment_that_says_something_else_of_the_settled_days_matters(
-        settled: Session, read_from: list[date], change: dict[str, date | str | None], matters: bool) -> None:
+        settled: Session, read_from: list[date], change: dict[str, date | str | None], read: date) -> None:
     """Marks count from 1 September 2026 here, so that an earlier admission changes nothing."""
-    start = date(2026, 9, 1)
-    check(settled, CHECKED, start=start)
+    check(settled, CHECKED, start=FIRST)
     read_from.clear()
     settled.execute(update(PupilRow).where(PupilRow.mis_id == "away").values(**change))
-    check(settled, NEXT, start=start)
-    assert read_from == [start if matters else READ]
+    check(settled, NEXT, start=FIRST)
+    assert read_from == [read]
 
 
 def test_it_matters_whose_enrolment_says_so(settled: Session, read_from: list[date]) -> None:
@@ -244,7 +259,7 @@ def test_a_pupil_who_comes_back_on_roll_matters(session: Session, read_from: lis
 def test_another_policy_starts_from_all_registers(settled: Session, read_from: list[date], book: RuleBook) -> None:
     for asked in (book, book, BOOK):
         check(settled, NEXT, asked)
-    assert read_from == [START, NEXT - timedelta(days=AFTER), START]
+    assert read_from == [START, NEXT - timedelta(days=RECENT), START]
 
 
 def test_another_school_year_starts_from_all_registers(session: Session, read_from: list[date]) -> None:
@@ -253,7 +268,7 @@ def test_another_school_year_starts_from_all_registers(session: Session, read_fr
     assert len(check(session, july[-1], start=date(2024, 9, 1))) == 1 and kept(session)
     for day in TERM[:2]:
         assert len(check(session, day)) == 1
-    assert read_from == [date(2024, 9, 1), START, TERM[0] - timedelta(days=AFTER)]
+    assert read_from == [date(2024, 9, 1), START, TERM[0] - timedelta(days=RECENT)]
 
 
 def test_a_day_before_what_is_kept_is_checked_from_all_registers(settled: Session, read_from: list[date]) -> None:
@@ -262,14 +277,16 @@ def test_a_day_before_what_is_kept_is_checked_from_all_registers(settled: Sessio
 
 
 @pytest.mark.parametrize("column", ["standing", "settled", "versions", "newest_pupil", "proof", "fingerprint"])
-def test_a_row_that_was_altered_is_not_used(settled: Session, read_from: list[date], column: str) -> None:
-    row = settled.get_one(ScreenState, SCHOOL)
-    value = getattr(row, column)
-    setattr(row, column, value[:-1] + bytes([value[-1] ^ 1]) if isinstance(value, bytes) else
-            value + timedelta(days=1) if isinstance(value, date) else value + 1)
+@pytest.mark.parametrize(("altered", "read"), [((True,), FROM_FAR), ((True, False), START), ((False,), READ)])
+def test_a_row_that_was_altered_is_not_used(settled: Session, read_from: list[date], column: str, altered: tuple[bool, ...], read: date) -> None:
+    for recent in altered:
+        row = settled.get_one(ScreenState, (SCHOOL, recent))
+        value = getattr(row, column)
+        setattr(row, column, value[:-1] + bytes([value[-1] ^ 1]) if isinstance(value, bytes) else
+                value + timedelta(days=1) if isinstance(value, date) else value + 1)
     settled.flush()
     check(settled, NEXT)
-    assert read_from == [START]
+    assert read_from == [read]
 
 
 # --- several at once --------------------------------------------------------------------------------------------------------
@@ -332,8 +349,7 @@ def test_schools_are_carried_on_each_from_its_own_day(session: Session, read_fro
     store(session, days_of(TERM[:3], {"1": "/", "2": "/"}), when=at(TERM[36]), school="330/3997")
     read_from.clear()
     assert len(check(session, TERM[36], schools=[SCHOOL, OTHER, "330/3997", "330/4996"])) == 2
-    assert sorted(read_from) == sorted([START, *((kept_day or START) + timedelta(days=1) for kept_day in (
-        TERM[30] - timedelta(days=AFTER + 1), TERM[36] - timedelta(days=AFTER + 1)))])
+    assert sorted(read_from) == sorted([START, TERM[30] - timedelta(days=RECENT), TERM[36] - timedelta(days=RECENT)])
 
 
 # --- lives of random schools ------------------------------------------------------------------------------------------------

@@ -74,7 +74,9 @@ def _bytes(value: Any) -> bytes:
             return value
         case str():
             return value.encode()
-        case int() if not isinstance(value, bool):
+        case bool():
+            return b"\x01" if value else b"\x00"
+        case int():
             return _WHOLE.pack(value)
         case datetime():
             return _WHOLE.pack((value - _MOMENT) // timedelta(microseconds=1))

@@ -44,7 +44,7 @@ def candidates(session: Session, schools: Sequence[str], as_of: date, start: dat
     Marks count from ``start`` to ``as_of``, as known at ``known_at`` (None: now). Nobody with such a finding is left out.
 
     Given ``settled_after``, a number of days after which marks seldom change, the session writes: where the screen stood that many
-    days before ``as_of`` is kept for the checks to come. Nothing is kept of what was known in the past.
+    days before ``as_of``, and a few days before, is kept for the checks to come. Nothing is kept of what was known in the past.
     """
     screening = Screening(book, as_of)
     keeper = Keeper(session, screening, start, settled_after) if known_at is None else None
@@ -55,12 +55,13 @@ def candidates(session: Session, schools: Sequence[str], as_of: date, start: dat
     reads = [partial(Population.read, schools=some, first=first, last=as_of, known_at=known_at) for first, some in parts]
     for (first, some), part in zip(parts, _read_ahead(session, reads), strict=True):
         standing = part.carried_on(screening, {school: kept[school] for school in some if school in kept})
-        settled = keeper.due(first) if keeper else None
-        found, standing = part.followed(standing, screening, first, settled)
+        settled = keeper.due(first) if keeper else []
+        found, stood = part.followed(standing, screening, first, settled)
         named += part.pupils[found].tolist()
-        if keeper and settled:
-            packed = screening.packed(standing)
-            keeper.note(settled, some, {school: packed[places] for school, places in part.of_school.items()})
+        for day, then in zip(settled, stood, strict=True):
+            packed = screening.packed(then)
+            assert keeper
+            keeper.note(day, some, {school: packed[places] for school, places in part.of_school.items()})
     if keeper:
         keeper.keep()
     return sorted(named)
@@ -169,22 +170,25 @@ class Population:
         who = np.concatenate([self.of_school[school][screen.pupils] for school, screen in kept.items()])
         return nobody.put(who, screening.unpacked(np.concatenate([screen.standing for screen in kept.values()])))
 
-    def followed(self, before: Standing, screening: Screening, first: date, settled: date | None) -> tuple[NDArray[np.bool_], Standing]:
+    def followed(self, before: Standing, screening: Screening, first: date, settled: Sequence[date]) -> tuple[NDArray[np.bool_], list[Standing]]:
         """In whom a rule that opens a case may find something on the day of ``screening``, and how all of them stand at the end of
-        ``settled`` (None: as before), having stood as ``before`` at the end of the day before ``first``. Whoever was certain to be
-        found then is followed no further; without a mark that counts, only a run can change."""
-        later = settled + _DAY if settled else first
+        each day of ``settled`` (ascending), having stood as ``before`` at the end of the day before ``first``. Whoever was certain
+        to be found then is followed no further; without a mark that counts, only a run can change."""
+        later = settled[-1] + _DAY if settled else first
         certain, counted = screening.certain(before), self._counted(screening, later, screening.as_of)
         changes = np.zeros(len(self.pupils), dtype=np.bool_)
         if settled:
-            until = self._counted(screening, first, settled)
+            until = self._counted(screening, first, settled[-1])
             counted, changes = counted + until, (until > 0) | (before.run > 0)
         who = np.flatnonzero((screening.could_reach(counted, before) | changes) & ~certain)
         days, marks = self.laid_out(screening, who, first, screening.as_of)
-        some, at = self.on_roll.of(who), bisect_left(days, later)
-        then = screening.after(before.of(who), marks[:at], days[:at], some)
-        certain[who] = screening.found(screening.after(then, marks[at:], days[at:], some), some)
-        return certain, before.put(who, then)
+        some, then, done, stood = self.on_roll.of(who), before.of(who), 0, []
+        for day in settled:
+            at = bisect_left(days, day + _DAY)
+            then, done = screening.after(then, marks[done:at], days[done:at], some), at
+            stood.append(before.put(who, then))
+        certain[who] = screening.found(screening.after(then, marks[done:], days[done:], some), some)
+        return certain, stood
 
     def _counted(self, screening: Screening, first: date, last: date) -> NDArray[np.uint16]:
         """How many marks each has that count. A mark in two registers counts twice, which may name somebody in vain."""

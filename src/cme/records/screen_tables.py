@@ -8,12 +8,14 @@ from cme.records.base import Base
 
 
 class ScreenState(Base):
-    """Where the screen of a school stood at the end of ``settled``. A cache: delete any row, and the next check gives the same answer
-    from all registers. ``kept_screens`` says when a row may be used; it holds pupils' numbers and counts, and no mark.
+    """Where the screen of a school stood at the end of ``settled``: some days ago (``recent``), and some weeks ago. A cache: delete any
+    row, and the next check gives the same answer from all registers. ``kept_screens`` says when a row may be used; it holds pupils'
+    numbers and counts, and no mark.
     """
 
     __tablename__ = "screen_state"
     school: Mapped[str] = mapped_column(primary_key=True)
+    recent: Mapped[bool] = mapped_column(primary_key=True)
     fingerprint: Mapped[bytes]                                   # of the codes, the numbers and the days that decide
     settled: Mapped[date]
     versions: Mapped[int]                                        # the highest number of a register version that was read
