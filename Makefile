@@ -11,7 +11,7 @@ demo: $(VENV)/ready
 	@$(BIN)/cme demo $(if $(REGISTERS),--registers "$(REGISTERS)")
 
 test: $(VENV)/ready-to-test
-	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+	@$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
 
 $(VENV)/python: constraints.txt
 	@echo "Making $(VENV) ..."

@@ -4,6 +4,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import Engine
@@ -15,10 +16,24 @@ from cme.records.sealed_columns import keep_keys
 from cme.records.sealing import Sealer
 
 _numbers = count(1)
+HOUSES = ("tests/browser/", "tests/flows/")
 SECRET = "a secret for tests only"
 PASSWORD = "of the tests"       # of the role as which the product connects
 # nothing in the tests' own database outlives them: a commit takes 0.1 ms, where one that is on the disk takes 4
 NOT_DURABLE = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """One file after the other in each process, and a folder of ``HOUSES``, which runs Prefect's server, in one of them: two such at
+    a time are as much as two processors carry, and while they wait a third process does the rest."""
+    from xdist.scheduler import LoadFileScheduling
+
+    class HousesApart(LoadFileScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return next((folder for folder in HOUSES if nodeid.startswith(folder)), None) or super()._split_scope(nodeid)
+
+    return HousesApart(config, log)
 
 
 @pytest.fixture(scope="session")

@@ -32,7 +32,7 @@ from cme.steps.detect import detect
 from cme.steps.dossier import dossier_of
 from cme.steps.review import ring, take_answer
 
-SEQUENCES = int(os.environ.get("CME_SEQUENCES", "60"))
+SEQUENCES = int(os.environ.get("CME_SEQUENCES", "30"))
 STEPS = 16
 SEEN: Counter[str] = Counter()          # what the sequences did: a run that never got far would prove nothing
 _numbers = count(1)
