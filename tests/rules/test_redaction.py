@@ -32,6 +32,34 @@ def test_what_is_the_child_s_own_or_ours_stays(redaction: Redaction, said: str) 
     assert redaction.text(said) == said and not redaction.counts
 
 
+@pytest.mark.parametrize(("said", "left"), [
+    ("asked Tamsin", f"asked {CHILD}"), ("Tamsin Okafor Tamsin Okafor", f"{CHILD} {CHILD}"), ("May May", f"{CHILD} {CHILD}"),
+    ("upn z123456789012", f"upn {CHILD}"), ("Okafor; Tamsin", f"Okafor; {CHILD}"), ("Ada (Okafor)", "Ada (Okafor)"), ("Okafor Walk", "Okafor Walk"),
+    ("Mary Poppins", "Mary Poppins"), ("Ada \t\r\n\u00a0,.-'\u2019\u2010\u2011Okafor", PERSON), ("...", "..."), ("", "")])
+def test_a_name_is_found_wherever_it_stands_and_only_in_one_piece(redaction: Redaction, said: str, left: str) -> None:
+    assert redaction.text(said) == left
+
+
+@pytest.mark.parametrize("held", ["Mary-Jane", "mary-jane", "Mary Jane", "MARY-JANE"])
+def test_a_forename_of_two_words_is_found_alone_however_it_is_held(held: str) -> None:
+    assert Redaction(forenames=(held,)).text("asked Mary-Jane, then Mary and Jane") == f"asked {CHILD}, then Mary and Jane"
+
+
+@pytest.mark.parametrize("held", ["jay", "JAY", "Jay"])
+def test_a_forename_that_is_held_in_small_letters_is_found_with_a_capital(held: str) -> None:
+    assert Redaction(forenames=(held, "X", "Bo", "--", "---")).text("Jay rang about a jay; X, Bo") == f"{CHILD} rang about a jay; X, Bo"
+
+
+def test_of_two_names_that_begin_alike_the_longer_one_is_replaced() -> None:
+    assert Redaction({"Ada": PERSON, "Ada Okafor": CHILD}).text("Ada Okafor and Ada") == f"{CHILD} and {PERSON}"
+    assert Redaction({"Ada": CHILD, "Ada Okafor": PERSON}, forenames=("Ada",)).text("Ada Okafor and Ada; ada") == f"{PERSON} and {CHILD}; ada"
+
+
+def test_a_name_that_is_held_twice_is_replaced_once_and_counted_once() -> None:
+    redaction = Redaction({"Tamsin": PERSON}, forenames=("Tamsin",))
+    assert redaction.text("rang Tamsin, P-7") == f"rang {PERSON}, {CHILD}" and redaction.counts == {PERSON: 1, CHILD: 1}
+
+
 def test_texts_inside_lists_and_dicts_are_replaced_and_numbers_are_not_touched(redaction: Redaction) -> None:
     assert redaction.all({"note": ["Tamsin Okafor", 5, None, {"a": "P-2"}]}) == {"note": [CHILD, 5, None, {"a": CHILD}]}
 

@@ -21,7 +21,7 @@ _REFERENCE = re.compile(r"\b(?:CME-\d{4}-\d{4,}|P-\d{1,9})\b")
 @dataclass(frozen=True)
 class Redaction:
     """``words``: what may not stand, each with what stands instead; whole words, however capitals are written. ``forenames``: those of
-    classmates and of children of the same home, found only with a capital. ``allowed``: addresses and telephone numbers that may stay.
+    classmates and of children of the same home, of three letters or more; those of one word are found only with a capital. ``allowed``: addresses and telephone numbers that may stay.
     ``own``: the references of the child itself. ``counts`` says how often what was replaced."""
 
     words: Mapping[str, str] = field(default_factory=dict)
@@ -34,11 +34,11 @@ class Redaction:
     def _starts(self) -> dict[str, list[tuple[tuple[str, ...], str]]]:
         found: dict[str, list[tuple[tuple[str, ...], str]]] = {}
         for word, instead in self.words.items():
-            if parts := tuple(part.casefold() for part in _WORD.findall(word)):
+            if parts := parts_of(word):
                 found.setdefault(parts[0], []).append((parts, instead))
         for name in self.forenames:
-            if len(name) > 2 and name[:1].isupper() and _WORD.fullmatch(name):
-                found.setdefault(name.casefold(), []).append(((name.casefold(),), CHILD))
+            if len(name) > 2 and (parts := parts_of(name)):
+                found.setdefault(parts[0], []).append((parts, CHILD))
         for each in found.values():
             each.sort(key=lambda one: -len(one[0]))
         return found
@@ -95,6 +95,11 @@ class Redaction:
     def _count(self, instead: str) -> str:
         self.counts[instead] += 1
         return instead
+
+
+def parts_of(name: str) -> tuple[str, ...]:
+    """The words of a name in small letters: "Mary-Jane" has two."""
+    return tuple(part.casefold() for part in _WORD.findall(name))
 
 
 def _digits(said: str) -> str:

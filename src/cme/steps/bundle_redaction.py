@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 
 from cme.config.disclosure import Disclosure
 from cme.records.tables import Contact, Pupil, RoleHolder, Staff
-from cme.rules.redaction import CHILD, DETAIL, PERSON, Redaction
+from cme.rules.redaction import CHILD, DETAIL, PERSON, Redaction, parts_of
 from cme.steps.bundle_facts import Facts
 from cme.steps.office import Office
 
@@ -44,12 +44,12 @@ def redaction_of(office: Office, session: Session, facts: Facts, disclosure: Dis
     mates = {row.forename for row in others if row.group_key == pupil.group_key or (
         row.address == pupil.address if pupil.address else row.surname.lower() == pupil.surname.lower())}
     not_them = {part for name in (pupil.forename, pupil.surname, *own, *(office.person(key).name for key in office.settings.people.keys))
-                for part in name.casefold().split()}
+                for part in parts_of(name)}
     allowed = [office.settings.mail_sender, office.policies.authority.mailbox, office.policies.authority.telephone,
                office.policies.authority.childrens_services, office.policies.authority.childrens_services_out_of_hours]
     if disclosure.contacts == "full":
         allowed += [detail for contact in facts.contacts for detail in (contact.email, contact.telephone) if detail]
-    return Redaction(words, {name for name in mates if name.casefold() not in not_them}, allowed, facts.references)
+    return Redaction(words, {name for name in mates if not not_them.issuperset(parts_of(name))}, allowed, facts.references)
 
 
 def _both(forename: str, surname: str) -> Iterator[str]:
