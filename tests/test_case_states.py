@@ -1,11 +1,13 @@
 """The states of a case: every pair tried, and docs/case-states.md kept true."""
 
 import itertools
+import runpy
 from pathlib import Path
 
 import pytest
 
 from cme.records.reviews import CONFIRMATION, SAFEGUARDING
+from cme.rules import cases
 from cme.rules.cases import NOTIFICATION, TRANSITIONS, CaseState, ForbiddenTransition, check_transition, page
 from cme.steps.calls import LETTER
 from cme.steps.view import WORDS
@@ -66,3 +68,9 @@ def test_every_step_names_an_event_of_its_own_for_its_direction_and_says_what_it
 def test_the_page_of_case_states_is_the_one_the_table_generates() -> None:
     shown = (Path(__file__).parent.parent / "docs/case-states.md").read_text(encoding="utf-8")
     assert shown == page(), "docs/case-states.md is stale: python -m cme.rules.cases > docs/case-states.md"
+
+
+@pytest.mark.parametrize(("name", "printed"), [("__main__", page()), ("cme.rules.cases", ""), ("Cases", "")])
+def test_the_page_is_printed_where_the_module_is_run_and_not_where_it_is_imported(name: str, printed: str, capsys: pytest.CaptureFixture[str]) -> None:
+    runpy.run_path(cases.__file__, run_name=name)
+    assert capsys.readouterr().out == printed

@@ -36,6 +36,30 @@ def test_what_is_open_and_past_its_time_is_late_however_long_ago_and_counted_as_
     assert row(actual=DUE + MINUTE).lateness(later) == MINUTE and row(actual=DUE).lateness(later) == timedelta()
 
 
+def test_what_was_done_late_is_late_and_waits_for_nobody() -> None:
+    assert rule.tally([row(actual=DUE + MINUTE), row(ended=DUE + MINUTE)], DUE + 2 * MINUTE) == Tally(late=2)
+    assert row(ended=DUE + MINUTE).lateness(DUE + 5 * MINUTE) == MINUTE == row(actual=DUE + MINUTE, ended=DUE + 3 * MINUTE).lateness(DUE + 5 * MINUTE)
+
+
+@pytest.mark.parametrize(("changes", "still_open"), [
+    ({}, True), ({"actual": DUE}, False), ({"ended": DUE}, False), ({"known": False}, False), ({"known": False, "ended": DUE}, False)])
+def test_open_is_what_was_neither_done_nor_withdrawn_nor_lost_from_sight(changes: dict[str, Any], still_open: bool) -> None:
+    assert row(**changes).is_open() is still_open
+
+
+@pytest.mark.parametrize("changes", [{"known": False, "ended": DUE + MINUTE}, {"actual": DUE - MINUTE}, {"ended": DUE - MINUTE}, {"due": DUE + 9 * MINUTE}])
+def test_only_what_is_late_has_a_lateness(changes: dict[str, Any]) -> None:
+    assert row(**changes).lateness(DUE + 5 * MINUTE) == timedelta()
+
+
+def test_each_verdict_is_counted_apart_and_a_step_by_itself() -> None:
+    rows = [row(actual=DUE), row(), row(known=False), row(ended=DUE), row(due=DUE + 9 * MINUTE), row(step="chase", actual=DUE)]
+    assert rule.tally(rows[:5], DUE + MINUTE) == Tally(on_time=1, late=1, unknown=1, withdrawn=1, not_due=1, waiting=1)
+    steps = rule.by_step(rows, DUE + MINUTE)
+    assert (steps["actions"].judged, steps["chase"], steps["meetings"]) == (2, Tally(on_time=1), Tally())
+    assert Tally() == Tally(0, 0, 0, 0, 0, 0)
+
+
 def test_a_share_is_cut_off_so_that_it_never_reads_as_all() -> None:
     assert rule.percent(Tally(on_time=9999, late=1).tenths) == "99.9" and rule.percent(Tally(on_time=3).tenths) == "100.0"
     assert rule.percent(Tally(unknown=4, withdrawn=2).tenths) == ""

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cme.rules.contact_ladder import CALL, DSL, EMAIL, MESSAGE, TEXT, VISIT, Person, Rung, Sent, Times, due_rungs, next_rung
-from cme.rules.message_brakes import Limits, quiet, too_large_a_share, too_many_a_minute
+from cme.rules.message_brakes import RATE, SHARE, Limits, quiet, too_large_a_share, too_many_a_minute
 
 MANY = int(os.environ.get("CME_LADDERS", "300"))
 MINUTE = timedelta(minutes=1)
@@ -77,6 +77,31 @@ def test_an_absence_of_an_earlier_day_is_a_persons_to_ring_about_and_writes_to_n
     assert at(0, today=False) == [(CALL, None, "")] and at(130, today=False, asked=(CALL,)) == []
 
 
+def test_a_text_that_failed_in_the_morning_may_be_tried_again_in_the_afternoon() -> None:
+    morning = Sent(TEXT, "+447700900101", this_session=False, failed=True)
+    assert at(0, people=(Person(1, ((TEXT, "+447700900101"),), True),), sent=(morning,)) == [(MESSAGE, 1, TEXT)]
+
+
+def test_where_both_ways_went_in_the_morning_the_afternoon_begins_with_the_text_again() -> None:
+    both = tuple(Sent(channel, address, this_session=False) for channel, address in AOIFE.reach)
+    by_mail_first = Person(1, AOIFE.reach[::-1], True)
+    assert at(0, sent=both) == at(0, people=(by_mail_first,), sent=both) == at(0, people=(by_mail_first,)) == [(MESSAGE, 1, TEXT)]
+
+
+def test_a_person_who_rings_is_told_why_no_machine_wrote() -> None:
+    only_rung = (Person(1, (), True),)
+    assert [rung.reason for rung in due_rungs(SINCE, SINCE, only_rung, (), TIMES)] == ["nobody may be written to: a person rings"]
+    assert [rung.reason for rung in due_rungs(SINCE, SINCE, (AOIFE,), (), TIMES, today=False)] == ["known only afterwards: a person rings"]
+    assert [(rung.reason, rung.due) for rung in due_rungs(SINCE + 181 * MINUTE, SINCE, (AOIFE,), (), TIMES)] == [
+        ("no answer within 180 minutes", SINCE + TIMES.dsl)]
+
+
+def test_each_rung_keeps_the_time_at_which_it_was_due_however_late_it_is_seen() -> None:
+    late = due_rungs(SINCE + 125 * MINUTE, SINCE, (AOIFE, BRAM), (), TIMES)
+    assert [rung.due for rung in late] == [SINCE, SINCE + TIMES.next_person, SINCE + TIMES.call, SINCE + TIMES.visit]
+    assert [(rung.due, rung.address) for rung in due_rungs(SINCE, SINCE, (Person(1, (), True),), (), TIMES)] == [(SINCE, "")]
+
+
 def test_two_parents_with_one_address_get_one_message() -> None:
     shared = Person(2, ((EMAIL, "home@home.example"),), True)
     both = (Person(1, ((EMAIL, "home@home.example"),), True), shared)
@@ -87,6 +112,13 @@ def test_the_day_list_always_names_what_comes_next() -> None:
     assert next_rung(SINCE, SINCE, TIMES) == (CALL, SINCE + TIMES.call)
     assert next_rung(SINCE, SINCE, TIMES, asked=(CALL,)) == (VISIT, SINCE + TIMES.visit)
     assert next_rung(SINCE + 300 * MINUTE, SINCE, TIMES) == (DSL, SINCE + TIMES.dsl)
+    assert next_rung(SINCE + TIMES.call, SINCE, TIMES) == (VISIT, SINCE + TIMES.visit)
+    assert next_rung(SINCE + TIMES.visit, SINCE, TIMES, asked=(CALL,)) == (DSL, SINCE + TIMES.dsl)
+
+
+def test_of_an_earlier_day_no_visit_comes_next() -> None:
+    assert next_rung(SINCE, SINCE, TIMES, today=False) == (CALL, SINCE + TIMES.call)
+    assert next_rung(SINCE, SINCE, TIMES, asked=(CALL,), today=False) == (DSL, SINCE + TIMES.dsl)
 
 
 people_strategy = st.lists(st.builds(
@@ -132,12 +164,27 @@ def test_a_crowd_is_a_share_of_the_roll_and_at_least_a_number_of_children() -> N
     assert too_large_a_share(42, 100, LIMITS, released=21) is None and too_large_a_share(43, 100, LIMITS, released=21)
 
 
+def test_a_share_is_taken_of_the_whole_roll_and_the_least_number_is_enough() -> None:
+    assert too_large_a_share(10, 10, LIMITS)
+    assert too_large_a_share(100, 500, LIMITS) is None and too_large_a_share(200, 1000, LIMITS) is None
+    stop = too_large_a_share(101, 500, LIMITS)
+    assert stop and (stop.kind, stop.counted, stop.allowed) == (SHARE, 101, 100) and too_large_a_share(201, 1000, LIMITS)
+
+
+def test_where_nobody_released_anything_one_child_or_two_messages_can_be_too_many() -> None:
+    small = Limits("19:00", "08:00", 20, 1, 1)
+    assert too_large_a_share(1, 4, small) and too_large_a_share(1, 5, small) is None
+    stop = too_many_a_minute(1, 1, small)
+    assert stop and (stop.kind, stop.counted, stop.allowed) == (RATE, 2, 1)
+    assert stop.reason == "2 messages to parents in one minute, 1 are allowed"
+
+
 def test_more_than_the_limit_in_a_minute_stops_and_a_release_holds_until_it_has_doubled() -> None:
     assert too_many_a_minute(3, 1, LIMITS) is None is too_many_a_minute(39, 1, LIMITS)
     assert too_many_a_minute(40, 1, LIMITS)
     assert too_many_a_minute(40, 1, LIMITS, released=41) is None and too_many_a_minute(82, 1, LIMITS, released=41)
 
 
-@pytest.mark.parametrize(("at", "held"), [("07:59", True), ("08:00", False), ("18:59", False), ("19:00", True), ("00:30", True)])
+@pytest.mark.parametrize(("at", "held"), [("07:59", True), ("08:00", False), ("18:59", False), ("19:00", True), ("19:01", True), ("23:59", True), ("00:30", True)])
 def test_the_quiet_hours_run_from_the_evening_to_the_morning(at: str, held: bool) -> None:
     assert quiet(time.fromisoformat(at), LIMITS) is held

@@ -138,5 +138,12 @@ def test_late_pupils_are_counted_apart_before_and_after_the_register_closed(book
     assert {mark.code for mark in late.before_close} == {"L"} and {mark.code for mark in late.after_close} == {"U"}
 
 
+@pytest.mark.parametrize("code", ["D", "X", "Q", "Y1", "Z", "#"])
+def test_a_code_that_leaves_the_count_is_not_possible_and_no_gap_in_the_register(book, code) -> None:
+    mark = SessionMark(DAY, "AM", code)
+    [day] = attendance(record((DAY, "AM", code), (DAY, "PM", "-")), DAY, book).days
+    assert (day.sessions, day.not_possible, day.unmarked) == ((), (mark,), (SessionMark(DAY, "PM", "-"),))
+
+
 def test_category_of_an_unknown_code_is_no_mark(book) -> None:
     assert category_of(SessionMark(DAY, "AM", "Y"), book.codes).value == "no mark"

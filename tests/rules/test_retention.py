@@ -30,6 +30,18 @@ def test_of_29_february_the_day_after_is_meant_in_a_year_without_it() -> None:
     assert [years_later(date(2024, 2, 29), years) for years in (1, 4)] == [date(2025, 3, 1), date(2028, 2, 29)]
 
 
+@pytest.mark.parametrize("day", [date(2026, 2, 28), date(2026, 3, 1), date(2026, 12, 1), date(2028, 2, 28), date(2028, 1, 29)])
+def test_every_other_day_keeps_its_date(day: date) -> None:
+    assert [years_later(day, years) for years in (1, 5)] == [date(day.year + years, day.month, day.day) for years in (1, 5)]
+
+
+@pytest.mark.parametrize(("day", "last"), [
+    (date(2026, 12, 1), date(2020, 12, 1)), (date(2026, 3, 1), date(2020, 3, 1)), (date(2026, 2, 28), date(2020, 2, 28)),
+    (date(2030, 2, 28), date(2024, 2, 28)), (date(2030, 3, 1), date(2024, 3, 1)), (date(2028, 2, 29), date(2022, 2, 28)), (date(2026, 12, 31), date(2020, 12, 31))])
+def test_what_was_closed_six_years_ago_to_the_day_may_go(day: date, last: date) -> None:
+    assert years_before(day, 6) == last
+
+
 @given(DAYS, st.integers(1, 30))
 def test_nothing_goes_a_day_early(day: date, years: int) -> None:
     last = years_before(day, years)

@@ -130,5 +130,6 @@ def test_the_first_and_the_last_day_on_roll_count_and_no_other_beside(book) -> N
     assert not on_roll.throughout(days) and on_roll.throughout(days[1:4])
     assert not on_roll.of(np.array([1])).throughout(days) and not on_roll.of(np.array([2])).throughout(days)
     assert on_roll.of(np.array([0])).throughout(days) and on_roll.throughout([])
+    assert on_roll.throughout(days[2:3]) and on_roll.on([]).shape == (0, 3)
     assert on_roll.has_patterns is False
     assert OnRoll.of_enrolments([SINCE, Enrolment(days[0], expected=frozenset({(1, "AM")}))]).has_patterns is True

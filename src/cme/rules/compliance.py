@@ -54,7 +54,7 @@ class Required:
 
     def lateness(self, now: datetime) -> timedelta:
         """How long after its due time it was done, or has not been done by ``now``; nothing where it is not late."""
-        return max((self.actual or self.ended or now) - self.due, timedelta()) if self.verdict(now) == LATE else timedelta()
+        return (self.actual or self.ended or now) - self.due if self.verdict(now) == LATE else timedelta()
 
 
 @dataclass(frozen=True)

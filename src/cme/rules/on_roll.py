@@ -55,12 +55,12 @@ class OnRoll:
 
     def on(self, days: Sequence[date]) -> NDArray[np.bool_]:
         """For whom the sessions of a day count: (days, pupils)."""
-        numbers = np.array([[day.toordinal()] for day in days], dtype=np.int32).reshape(-1, 1)
+        numbers = np.array([day.toordinal() for day in days], dtype=np.int32)[:, None]
         return (self.first <= numbers) & (numbers <= self.last)
 
     def throughout(self, days: Sequence[date]) -> bool:
         """Whether the sessions of all of ``days`` (in order) count for everybody."""
-        return bool(self.on([*days[:1], *days[-1:]]).all())
+        return not days or bool(self.on([days[0], days[-1]]).all())
 
     @property
     def has_patterns(self) -> bool:

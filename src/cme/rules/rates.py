@@ -69,7 +69,7 @@ class Trend:
     def direction(self) -> str:
         """ "rising", "falling" or "level", in whole numbers. Says nothing where one of the two has no possible session."""
         change = self.recent.absent * self.before.possible - self.before.absent * self.recent.possible
-        return "rising" if change > 0 else "falling" if change < 0 else "level"
+        return "rising" if change > 0 else "falling" if change else "level"
 
 
 def rates(days: Iterable[PossibleDay], codes: CodeTable) -> Rates:

@@ -44,8 +44,8 @@ class Redaction:
         return found
 
     @cached_property
-    def _capital(self) -> set[str]:
-        return {name.casefold() for name in self.forenames}
+    def _capital(self) -> set[tuple[str, ...]]:
+        return {(name.casefold(),) for name in self.forenames}
 
     @cached_property
     def _allowed(self) -> set[str]:
@@ -69,7 +69,7 @@ class Redaction:
         while at < len(words):
             begin, _, word = words[at]
             for parts, instead in self._starts.get(word.casefold(), ()):
-                if self._is(said, words[at:at + len(parts)], parts) and (len(parts) > 1 or parts[0] not in self._capital or word[:1].isupper()):
+                if self._is(said, words[at:at + len(parts)], parts) and (parts not in self._capital or word[:1].isupper()):
                     made += [said[done:begin], self._count(instead)]
                     at, done = at + len(parts) - 1, words[at + len(parts) - 1][1]
                     break

@@ -35,7 +35,7 @@ def years_later(day: date, years: int) -> date:
 
 def years_before(day: date, years: int) -> date:
     """The latest date whose ``years_later`` is not after ``day``: what was made on it or before may go."""
-    found = date(day.year - years, day.month, min(day.day, 28))
+    found = date(day.year - years, day.month, 1)
     while years_later(found + timedelta(days=1), years) <= day:
         found += timedelta(days=1)
     return found
