@@ -8,7 +8,7 @@ from cme.rules.messages import ATTENDANCE_RETURN, CME_REFERRAL, DAY_ONE_REPORT, 
 from cme.rules.procedure import BY_KEY, Step
 from cme.rules.roll_changes import DAYS_TO_REPORT_AN_ENTRY, GROUNDS
 
-REGISTRATIONS = ("", "current", "dual-main", "dual-subsidiary", "guest")
+REGISTRATIONS = ("", "sole", "current", "dual-main", "dual-subsidiary", "guest")
 
 
 @pytest.mark.parametrize(("kind", "elsewhere"), [

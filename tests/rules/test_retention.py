@@ -67,6 +67,7 @@ def test_a_month_later_is_in_the_month_after(day: date, months: int) -> None:
 def test_the_longest_rule_wins(closed: date | None, born: date | None, changes: dict[str, bool], until: date | None, why: str) -> None:
     kept = keep_case(closed, born, **{**NOTHING, **changes})
     assert (kept.until, kept.why) == (until, why)
+    assert until is None or [kept.may_go(until + timedelta(days=n)) for n in (-1, 0, 1)] == [False, True, True]
     assert kept.may_go(date(2090, 1, 1)) == (until is not None) and not kept.may_go(CLOSED)
 
 

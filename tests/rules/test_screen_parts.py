@@ -11,7 +11,7 @@ from cme.rules import screen as screen_module
 from cme.rules.book import RuleBook
 from cme.rules.finding import Enrolment
 from cme.rules.numbered_marks import Legend, how_many
-from cme.rules.on_roll import OnRoll
+from cme.rules.on_roll import NOT_KNOWN, OnRoll
 from cme.rules.screen import Screening, Standing, screen
 
 AS_OF = date(2026, 11, 23)
@@ -133,3 +133,12 @@ def test_the_first_and_the_last_day_on_roll_count_and_no_other_beside(book) -> N
     assert on_roll.throughout(days[2:3]) and on_roll.on([]).shape == (0, 3)
     assert on_roll.has_patterns is False
     assert OnRoll.of_enrolments([SINCE, Enrolment(days[0], expected=frozenset({(1, "AM")}))]).has_patterns is True
+
+
+def test_who_has_no_known_day_of_birth_admission_or_leaving_is_on_roll_for_ever_and_of_age() -> None:
+    known = [date(2020, 6, 1).toordinal(), date(2026, 11, 20).toordinal(), date(2010, 5, 1).toordinal()]
+    admitted, left, born = (np.array([0, day, 0], dtype=np.int32) for day in known)
+    on_roll = OnRoll.of_days(admitted, left, born, np.zeros(3, dtype=np.intp), (None,))
+    days = [date(1, 1, 1), date(2020, 6, 1), date(2026, 6, 26), date(2026, 6, 27), date(9999, 12, 31)]
+    assert on_roll.on(days).T.tolist() == [[True] * 5, [False, True, True, False, False], [True] * 5]
+    assert on_roll.left.tolist() == [date.max.toordinal(), known[1], date.max.toordinal()] and NOT_KNOWN == 0

@@ -14,6 +14,7 @@ from itertools import groupby
 from cme.rules.book import RuleBook
 from cme.rules.finding import Enrolment, PupilRecord
 from cme.rules.marks import MISSING, Category, CodeTable, SessionMark, UnknownCode
+from cme.rules.retention import years_later
 
 _PRESCRIBED = ((3, 31), (8, 31), (12, 31))
 _PREFERRED = (Category.PRESENT, Category.APPROVED, Category.UNAUTHORISED, Category.AUTHORISED, Category.NOT_POSSIBLE,
@@ -22,21 +23,16 @@ _PREFERRED = (Category.PRESENT, Category.APPROVED, Category.UNAUTHORISED, Catego
 
 def compulsory_from(born: date) -> date:
     """The prescribed day (31 March, 31 August, 31 December) on or after the fifth birthday, when compulsory age begins."""
-    fifth = _birthday(born, 5)
+    fifth = years_later(born, 5)
     return next(day for day in (date(fifth.year, *prescribed) for prescribed in _PRESCRIBED) if day >= fifth)
 
 
 def compulsory_until(born: date) -> date:
     """The last day of compulsory school age: the last Friday in June of the school year of the sixteenth birthday."""
-    sixteenth = _birthday(born, 16)
+    sixteenth = years_later(born, 16)
     year = sixteenth.year if sixteenth < date(sixteenth.year, 9, 1) else sixteenth.year + 1
     last = date(year, 6, 30)
     return last - timedelta(days=(last.isoweekday() - 5) % 7)
-
-
-def _birthday(born: date, age: int) -> date:
-    # the day after 28 February stands for a 29th that the year may lack: no prescribed day or school year lies between
-    return date(born.year + age, 3, 1) if (born.month, born.day) == (2, 29) else born.replace(year=born.year + age)
 
 
 def first_day(enrolment: Enrolment) -> date:
