@@ -41,6 +41,16 @@ def test_a_decision_alone_does_not_confirm_itself(after: CaseState) -> None:
         check_transition(CaseState.CONFIRMING, after, decided=True)
 
 
+@pytest.mark.parametrize(("before", "after"), TRANSITIONS)
+def test_a_step_asks_for_what_its_row_says_and_for_nothing_more(before: CaseState, after: CaseState) -> None:
+    step = TRANSITIONS[before, after]
+    wanted = {"machine": {}, "dsl": {"decided": True}, "second": {"confirmed": True}}[step.by]
+    assert check_transition(before, after, **wanted) is step
+    if wanted:
+        with pytest.raises(ForbiddenTransition, match=f"{before.value!r} to {after.value!r}"):
+            check_transition(before, after, **({"decided": True, "confirmed": True} | dict.fromkeys(wanted, False)))
+
+
 def test_every_event_of_the_table_has_words_for_people() -> None:
     assert {step.event for step in TRANSITIONS.values()} <= set(WORDS)
 

@@ -165,7 +165,7 @@ def test_a_crowd_is_a_share_of_the_roll_and_at_least_a_number_of_children() -> N
 
 
 def test_a_share_is_taken_of_the_whole_roll_and_the_least_number_is_enough() -> None:
-    assert too_large_a_share(10, 10, LIMITS)
+    assert too_large_a_share(10, 10, LIMITS) and too_large_a_share(15, 100, LIMITS) is None
     assert too_large_a_share(100, 500, LIMITS) is None and too_large_a_share(200, 1000, LIMITS) is None
     stop = too_large_a_share(101, 500, LIMITS)
     assert stop and (stop.kind, stop.counted, stop.allowed) == (SHARE, 101, 100) and too_large_a_share(201, 1000, LIMITS)
@@ -182,7 +182,7 @@ def test_where_nobody_released_anything_one_child_or_two_messages_can_be_too_man
 def test_more_than_the_limit_in_a_minute_stops_and_a_release_holds_until_it_has_doubled() -> None:
     assert too_many_a_minute(3, 1, LIMITS) is None is too_many_a_minute(39, 1, LIMITS)
     assert too_many_a_minute(40, 1, LIMITS)
-    assert too_many_a_minute(40, 1, LIMITS, released=41) is None and too_many_a_minute(82, 1, LIMITS, released=41)
+    assert too_many_a_minute(81, 1, LIMITS, released=41) is None is too_many_a_minute(40, 1, LIMITS, released=41) and too_many_a_minute(82, 1, LIMITS, released=41)
 
 
 @pytest.mark.parametrize(("at", "held"), [("07:59", True), ("08:00", False), ("18:59", False), ("19:00", True), ("19:01", True), ("23:59", True), ("00:30", True)])

@@ -1,5 +1,6 @@
 """The parts of the population screen, each by itself: who may be left out, where pupils stand, who is on roll."""
 
+from dataclasses import replace
 from datetime import date, timedelta
 
 import numpy as np
@@ -48,6 +49,17 @@ def test_what_is_packed_of_a_standing_decides_as_the_standing_does(book, pupils,
     others = ~certain
     assert again.halves[others].tolist() == whole.halves[others].tolist()
     assert again.run[others].tolist() == np.minimum(whole.run, in_a_row)[others].tolist()
+
+
+@pytest.mark.parametrize("silent", ["continuous_absence", "cumulative_absence"])
+def test_a_standing_is_packed_whole_while_only_one_of_the_two_numbers_is_in_force(book, silent) -> None:
+    later = replace(book, numbers=tuple(replace(n, valid_from=date(2027, 1, 1)) if n.name == silent else n for n in book.numbers))
+    screening = Screening(later, AS_OF)
+    in_a_row = silent == "cumulative_absence"
+    whole = standing([4, 9, 0] if in_a_row else [0, 0, 0], [0, 0, 0] if in_a_row else [7, 19, 20], [False, False, in_a_row])
+    again = screening.unpacked(screening.packed(whole))
+    assert screening.certain(again).tolist() == screening.certain(whole).tolist() == [False, False, True]
+    assert (again.run[:2].tolist(), again.halves[:2].tolist()) == (whole.run[:2].tolist(), whole.halves[:2].tolist())
 
 
 def test_of_ten_days_and_twenty_half_days_a_pupil_s_standing_takes_one_byte(book) -> None:
