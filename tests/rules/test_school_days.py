@@ -109,6 +109,8 @@ def test_a_closure_is_no_school_day_and_neither_is_a_day_with_both_sessions_canc
 def test_the_school_year_starts_on_the_first_of_september(school) -> None:
     assert school.school_year_start(date(2026, 8, 31)) == date(2025, 9, 1)
     assert school.school_year_start(date(2026, 9, 1)) == date(2026, 9, 1)
+    assert [SchoolCalendar(()).school_year_start(date(2026, *day)) for day in ((8, 31), (9, 1), (9, 2))] == [
+        date(2025, 9, 1), date(2026, 9, 1), date(2026, 9, 1)]
 
 
 def test_terms_hold_their_half_term(school) -> None:
