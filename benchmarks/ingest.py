@@ -86,10 +86,10 @@ def store(engine: Engine, pulled: dict[str, Pulled], year: SchoolYear, moment: d
     return f"{new} new, {changed} changed, {same} unchanged"
 
 
-def as_application(owner: Engine) -> Engine:
+def as_application(owner: Engine, school: str | None = None) -> Engine:
     """The same database as the role as which the product connects: it sees one school's rows."""
     roles.grant(owner, "of the benchmark")
-    made = database.engine(owner.url.set(username=database.APP, password="of the benchmark").render_as_string(hide_password=False))
+    made = database.engine(owner.url.set(username=database.APP, password="of the benchmark").render_as_string(hide_password=False), school)
     keep_keys(made, SEALER)
     return made
 
@@ -164,7 +164,7 @@ def whole_check(cluster: Any, folder: Path) -> list[str]:
     export.mkdir()
     settings = Settings(_env_file=None, environment="test", people_file=people, mail_sender="attendance@school.example",  # type: ignore[call-arg]
                         smtp_host="127.0.0.1", smtp_tls="none", data_dir=folder, registers_folder=export)
-    office = Office(engine, settings, policies, SEALER)
+    office = Office(as_application(engine, policies.school.laestab), settings, policies, SEALER)
     days = [year.days[-1] - timedelta(days=n) for n in range(policies.school.pull_window_days, -1, -1)]
     for day in days:
         if day in year.days:
@@ -183,6 +183,7 @@ def whole_check(cluster: Any, folder: Path) -> list[str]:
     for name in ("200 pupils: first check, every case opens", "200 pupils: the check again", "200 pupils: and again"):
         meter.measure(name, check)
     office.close()
+    engine.dispose()
     return [] if opened[0] and not any(opened[1:]) else [f"cases opened in three checks of one day: {opened}; only the first may open any"]
 
 

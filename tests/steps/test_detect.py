@@ -2,15 +2,20 @@
 
 from datetime import date, timedelta
 from types import SimpleNamespace
+from typing import Any
 
+import pytest
 from sqlalchemy import func, select
+from sqlalchemy.orm import Session
 from tests.steps.school import MONDAY, School, a_pupil
 
-from cme.records import cases
+from cme.records import cases, findings
 from cme.records.findings import registers_behind
 from cme.records.history import events
-from cme.records.tables import Case, CaseEvent, Finding
+from cme.records.tables import Case, CaseEvent, Finding, Pupil
+from cme.records.verifying import verify
 from cme.rules.cases import CaseState
+from cme.steps import detect as detect_step
 from cme.steps.detect import detect, end_of, judged
 
 
@@ -96,6 +101,29 @@ def test_references_are_numbered_without_gaps(school: School) -> None:
     for n in range(3):
         school.write(a_pupil(mis_id=f"P{n}", group=f"G{n}"), absent(school, 10))
     assert detect(school, MONDAY, school.stamp()).opened == ["CME-2026-0001", "CME-2026-0002", "CME-2026-0003"]
+
+
+@pytest.mark.parametrize("at_once", [1, 10])
+def test_a_child_who_cannot_be_written_takes_nobody_along_and_the_fault_is_told(school: School, monkeypatch: pytest.MonkeyPatch, at_once: int) -> None:
+    for n in range(3):
+        school.write(a_pupil(mis_id=f"P{n}", group=f"G{n}"), absent(school, 12 - n))
+    with school.transaction() as session:
+        second = session.scalars(select(Pupil.id).where(Pupil.mis_id == "P1")).one()
+    keep = findings.keep
+
+    def failing(session: Session, of_school: str, case: Case, pupil_id: int, *more: Any) -> Finding:
+        if pupil_id == second:
+            raise RuntimeError("cannot be written")
+        return keep(session, of_school, case, pupil_id, *more)
+    monkeypatch.setattr(detect_step, "AT_ONCE", at_once)
+    monkeypatch.setattr(findings, "keep", failing)
+    with pytest.raises(RuntimeError, match="cannot be written"):
+        detect(school, MONDAY, school.stamp())
+    with school.transaction() as session:
+        assert second not in session.scalars(select(Case.pupil_id)).all() and len(cases.all_cases(session)) == 2
+        assert verify(session) == []
+    monkeypatch.setattr(findings, "keep", keep)
+    assert detect(school, MONDAY, school.stamp()).opened == ["CME-2026-0003"]
 
 
 def test_a_finding_names_the_registers_behind_it_by_one_hash_that_can_be_made_again(school: School, ten_days_gone: str) -> None:

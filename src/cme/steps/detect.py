@@ -5,7 +5,7 @@ person closes a case.
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -31,6 +31,7 @@ from cme.steps.office import Office
 from cme.steps.replay import end_of, marks_from
 
 __all__ = ["Detected", "detect", "end_of", "judged"]
+AT_ONCE = 10        # pupils written together; whoever else writes history waits that long
 
 
 @dataclass
@@ -54,7 +55,8 @@ def judged(office: Office, session: Session, as_of: date, known_at: datetime | N
 
 
 def detect(office: Office, as_of: date, stamp: Stamp) -> Detected:
-    """Bring findings and cases up to date for the whole roll on ``as_of``, one transaction a pupil with news.
+    """Bring findings and cases up to date for the whole roll on ``as_of``, in short transactions, each of some pupils with news. Raises
+    the first fault once everybody else has been written.
 
     The screen looks at everybody; judged in full are those in whom it sees something, and those with a finding that may fall.
     """
@@ -69,12 +71,32 @@ def detect(office: Office, as_of: date, stamp: Stamp) -> Detected:
         with_case = set(session.scalars(select(Case.pupil_id).where(Case.school == office.school, Case.closed_at.is_(None))))
         found = judged(office, session, as_of, pupils={*named, *live}, rules=OPENING)
     # the longest absence first, so that a backlog begins with the child who has been gone longest
-    for pupil_id in sorted(found, key=lambda p: (min((f.reached_on for f in found[p]), default=date.max), p)):
-        result.findings += len(found[pupil_id])
-        if _news(found[pupil_id], live.get(pupil_id, ()), pupil_id in with_case, as_of, book):
-            with office.transaction() as session:
-                _keep(office, session, pupil_id, found[pupil_id], as_of, stamp, result)
+    ordered = sorted(found, key=lambda p: (min((f.reached_on for f in found[p]), default=date.max), p))
+    result.findings = sum(map(len, found.values()))
+    news = [p for p in ordered if _news(found[p], live.get(p, ()), p in with_case, as_of, book)]
+    failed: list[Exception] = []
+    for some in (news[n:n + AT_ONCE] for n in range(0, len(news), AT_ONCE)):
+        failed += _keep_together(office, {pupil_id: found[pupil_id] for pupil_id in some}, as_of, stamp, result)
+    if failed:
+        raise failed[0]
     return result
+
+
+def _keep_together(office: Office, found: Mapping[int, tuple[Finding, ...]], as_of: date, stamp: Stamp, result: Detected) -> list[Exception]:
+    """Write what is new about some pupils in one transaction: a commit waits for the disk. Where it fails, each by itself, so that one
+    who cannot be written takes nobody along; returns why those could not."""
+    written = Detected(as_of)
+    try:
+        with office.transaction() as session:
+            for pupil_id, opening in found.items():
+                _keep(office, session, pupil_id, opening, as_of, stamp, written)
+    except Exception as error:
+        if len(found) == 1:
+            return [error]
+        return [why for one in found.items() for why in _keep_together(office, dict([one]), as_of, stamp, result)]
+    result.opened += written.opened
+    result.retracted += written.retracted
+    return []
 
 
 def _live(office: Office, session: Session) -> dict[int, list[Row[Any]]]:
