@@ -28,6 +28,7 @@ def test_a_request_is_due_on_the_same_date_of_the_next_month_or_the_next_working
 
 def test_of_29_february_the_day_after_is_meant_in_a_year_without_it() -> None:
     assert [years_later(date(2024, 2, 29), years) for years in (1, 4)] == [date(2025, 3, 1), date(2028, 2, 29)]
+    assert years_later(date(2096, 2, 29), 4) == date(2100, 3, 1)
 
 
 @pytest.mark.parametrize("day", [date(2026, 2, 28), date(2026, 3, 1), date(2026, 12, 1), date(2028, 2, 28), date(2028, 1, 29)])
