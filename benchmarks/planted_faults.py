@@ -83,7 +83,7 @@ def mutants(module: str) -> Iterator[Mutant]:
             head, *lines = list(difflib.unified_diff(own, planted.splitlines(), lineterm="", n=0))[2:]
             first, _, number = head.split()[1].lstrip("-").partition(",")
             gone = range(int(first), int(first) + int(number or 1))
-            at = next((line for line in gone if own[line - 1].strip()), gone.start)       # not the empty line above a decorator
+            at = next((line for line in gone if any(line in s for s in statements)), gone.start)     # not a comment above a decorator
             changed = (" ".join(line[1:].strip() for line in lines if line.startswith(sign)).strip() for sign in "-+")
             yield Mutant(module, planted, " -> ".join(changed), next((s for s in statements if at in s), range(at, at + 1)))
 
