@@ -2,7 +2,7 @@
 
     pip install cosmic-ray==8.7.0 coverage==7.17.4
     python benchmarks/planted_faults.py day_one screen --drawn 60
-    python benchmarks/planted_faults.py --results faults.jsonl     # all, in an order of chance; an hour or two of one core
+    python benchmarks/planted_faults.py --results faults.jsonl     # all, in an order of chance; half an hour of one core
 
 Mutants are made by the operators of cosmic-ray (docs/mutations.md says which). Each runs in a process forked from one that has
 imported all that does not import the rules, against the tests that ran the changed line before and then all others, the quickest first, until
