@@ -187,6 +187,15 @@ def test_what_was_typed_never_runs_in_a_spreadsheet_and_markup_is_text(school: S
     assert "#panic() *x* [U+674E]" in said and "cannot be printed here" in said
 
 
+def test_the_childs_own_name_stays_whole_where_a_classmate_is_called_like_a_part_of_it(school: School, case: str, tmp_path: Path) -> None:
+    school.write(a_pupil(mis_id="P003", forename="Shea", surname="Marlowe", upn="", contacts=(), address="3 Other Lane"), {MONDAY: ("/", "\\")})
+    with school.transaction() as session:
+        session.execute(update(Pupil).where(Pupil.id == 1).values(surname="Bram-Shea"))
+        record_each(session, case, "contact.outcome", school.stamp("attendance_officer"), [("Quilla Bram-Shea was seen with Tamsin Okafor", {})])
+    said = everything(made(school, tmp_path))
+    assert "Quilla Bram-Shea was seen with" in said and "Tamsin" not in said
+
+
 def test_a_child_with_a_year_of_history_is_bundled_within_ten_seconds(school: School, case: str, tmp_path: Path) -> None:
     """190 school days of registers, 6 cases, 60 dossiers, 80 messages, 1,500 events, 200 other children."""
     _a_year(school, case)
