@@ -166,6 +166,16 @@ def test_a_sheet_that_breaks_off_leaves_its_register_incomplete(tmp_path: Path) 
     assert "breaks off" in reasons(pulled)[-1] and not any(register.complete for register in pulled.registers)
 
 
+def test_a_cell_whose_format_was_lost_is_a_fault_of_its_row_and_the_others_are_read(tmp_path: Path) -> None:
+    parts = parts_of(book(HEADER, ["2026-11-23", "AM", "7A", 1, "/"], ["2026-11-23", "AM", "7A", "2", "/"]))
+    sheet = parts["xl/worksheets/sheet1.xml"].decode()
+    parts["xl/worksheets/sheet1.xml"] = sheet.replace('<c r="D2" ', '<c r="D2" s="99" ').encode()
+    assert parts["xl/worksheets/sheet1.xml"] != sheet.encode()
+    pulled = pull(tmp_path, packed(parts))
+    assert pulled.registers[0].marks == (Mark("2", "/"),)
+    assert reasons(pulled) == ["the pupil_id is damaged (IndexError): save the file again"] and not pulled.registers[0].complete
+
+
 def zip_bomb() -> bytes:
     return packed({**parts_of(book(HEADER)), "xl/worksheets/sheet9.xml": b"<worksheet/>" + b" " * 210 * 2**20})
 

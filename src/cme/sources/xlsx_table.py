@@ -132,13 +132,19 @@ class XlsxTable:
                 fault = ""
                 for position, name in self._used.items():
                     if position < len(cells) and cells[position].value is not None:
-                        texts[position], wrong = self._text(cells[position], name)
+                        texts[position], wrong = self._read(cells[position], name)
                         fault = fault or wrong
                 yield Line(number, texts, self._raw(texts), fault or unfit(texts))
 
     @staticmethod
     def _raw(texts: list[str]) -> str:
         return shown(texts)
+
+    def _read(self, cell: Any, name: str) -> tuple[str, str]:
+        try:
+            return self._text(cell, name)
+        except Exception as error:                # noqa: BLE001  the library looks up a cell's format only now, which a damaged file lacks
+            return "", f"the {name} is damaged ({type(error).__name__}): save the file again"
 
     def _text(self, cell: Any, name: str) -> tuple[str, str]:
         """The cell as the text that a CSV file would hold, and why it cannot be read."""
