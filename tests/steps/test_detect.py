@@ -103,7 +103,7 @@ def test_references_are_numbered_without_gaps(school: School) -> None:
     assert detect(school, MONDAY, school.stamp()).opened == ["CME-2026-0001", "CME-2026-0002", "CME-2026-0003"]
 
 
-@pytest.mark.parametrize("at_once", [1, 10])
+@pytest.mark.parametrize("at_once", [2, 10])
 def test_a_child_who_cannot_be_written_takes_nobody_along_and_the_fault_is_told(school: School, monkeypatch: pytest.MonkeyPatch, at_once: int) -> None:
     for n in range(3):
         school.write(a_pupil(mis_id=f"P{n}", group=f"G{n}"), absent(school, 12 - n))
@@ -124,6 +124,22 @@ def test_a_child_who_cannot_be_written_takes_nobody_along_and_the_fault_is_told(
         assert verify(session) == []
     monkeypatch.setattr(findings, "keep", keep)
     assert detect(school, MONDAY, school.stamp()).opened == ["CME-2026-0003"]
+
+
+def test_where_nobody_can_be_written_the_check_gives_up_after_the_first_of_them(school: School, monkeypatch: pytest.MonkeyPatch) -> None:
+    for n in range(3):
+        school.write(a_pupil(mis_id=f"P{n}", group=f"G{n}"), absent(school, 10))
+    tried: list[int] = []
+
+    def failing(session: Session, of_school: str, case: Case, pupil_id: int, *more: Any) -> Finding:
+        tried.append(pupil_id)
+        raise RuntimeError("the database is gone")
+    monkeypatch.setattr(detect_step, "AT_ONCE", 2)
+    monkeypatch.setattr(findings, "keep", failing)
+    with pytest.raises(RuntimeError, match="the database is gone"):
+        detect(school, MONDAY, school.stamp())
+    with school.transaction() as session:
+        assert len(set(tried)) == 2 and cases.all_cases(session) == []
 
 
 def test_a_finding_names_the_registers_behind_it_by_one_hash_that_can_be_made_again(school: School, ten_days_gone: str) -> None:

@@ -56,7 +56,7 @@ def judged(office: Office, session: Session, as_of: date, known_at: datetime | N
 
 def detect(office: Office, as_of: date, stamp: Stamp) -> Detected:
     """Bring findings and cases up to date for the whole roll on ``as_of``, in short transactions, each of some pupils with news. Raises
-    the first fault once everybody else has been written.
+    the first fault once everybody else has been written, or once nobody of ten could be.
 
     The screen looks at everybody; judged in full are those in whom it sees something, and those with a finding that may fall.
     """
@@ -76,7 +76,10 @@ def detect(office: Office, as_of: date, stamp: Stamp) -> Detected:
     news = [p for p in ordered if _news(found[p], live.get(p, ()), p in with_case, as_of, book)]
     failed: list[Exception] = []
     for some in (news[n:n + AT_ONCE] for n in range(0, len(news), AT_ONCE)):
-        failed += _keep_together(office, {pupil_id: found[pupil_id] for pupil_id in some}, as_of, stamp, result)
+        faults = _keep_together(office, {pupil_id: found[pupil_id] for pupil_id in some}, as_of, stamp, result)
+        failed += faults
+        if len(faults) == len(some):        # nobody could be written: it is no child's, and waiting for each of them would help none
+            break
     if failed:
         raise failed[0]
     return result
