@@ -67,6 +67,7 @@ class RunningHouse:
     api: PrefectApi
     post: MailServer
     office: Office
+    killed: set[str] = field(default_factory=set)      # the runs whose process was killed: some of them Prefect shows as running for ever
 
     @property
     def authority(self) -> str:
@@ -78,7 +79,7 @@ class RunningHouse:
             texts = [t for t in self.post.to(PEOPLE[role]["email"]) if reference in t and "One-time code" in t]
             found = re.search(r"One-time code:\s+(\d{6})", texts[-1]) if len(texts) > after else None
             return found[1] if found else ""
-        return str(wait_for(newest, 90, f"a code for {role}"))
+        return str(wait_for(newest, 180, f"a code for {role}"))
 
     def calls(self, role: str, reference: str) -> int:
         return sum(reference in t and "One-time code" in t for t in self.post.to(PEOPLE[role]["email"]))
@@ -88,7 +89,7 @@ class RunningHouse:
         def look() -> str:
             run = self.api.paused_run(flow, reference)
             return run if run and run != other_than else ""
-        return str(wait_for(look, 120, f"a paused run of {flow} for {reference}"))
+        return str(wait_for(look, 240, f"a paused run of {flow} for {reference}"))
 
     def sweep(self) -> None:
         """A whole round of the sweep, now: not one that found another at work, and not one that found no slot."""
@@ -97,9 +98,9 @@ class RunningHouse:
             if self.api.finish(run) != "COMPLETED":
                 return False
             # what a run has done and logged reaches the server some moments after its end
-            wait_for(lambda: self.api.task_names(run) or "another sweep" in self.api.log(run), 30, "what the sweep did")
+            wait_for(lambda: self.api.task_names(run) or "another sweep" in self.api.log(run), 60, "what the sweep did")
             return bool(self.api.task_names(run))
-        wait_for(round_done, 120, "a round of the sweep")
+        wait_for(round_done, 240, "a round of the sweep")
 
     def runner(self) -> psutil.Process:
         [found] = [p for p in psutil.process_iter(["cmdline"]) if p.info["cmdline"] and p.info["cmdline"][-1] == "cme.flows.serve"
@@ -109,10 +110,12 @@ class RunningHouse:
     def kill_runner(self) -> None:
         """kill -9 of the runner and of every flow run it has started; then the house starts it again."""
         process = self.runner()
+        going = self.api._ask("POST", "/flow_runs/filter", {"flow_runs": {"state": {"type": {"any_": ["RUNNING", "PENDING"]}}}})
+        self.killed |= {run["id"] for run in going}
         for each in [process, *process.children(recursive=True)]:
             each.send_signal(signal.SIGKILL)
         # as the house does all the time: a killed process with threads may take a moment to be gone
-        wait_for(lambda: "the flows' runner" in self.house.mend(), 30, "the house to start the runner again")
+        wait_for(lambda: "the flows' runner" in self.house.mend(), 60, "the house to start the runner again")
 
     def surnames(self) -> list[str]:
         from cme.records.tables import Pupil
@@ -171,5 +174,5 @@ def two_cases(house: RunningHouse) -> list[str]:
     """The two cases of the demo's day, both waiting for the attendance officer."""
     assert house.api.finish(house.api.start("check-absence", f"check-absence {DAY}")) == "COMPLETED"
     references = ["CME-2026-0001", "CME-2026-0002"]
-    wait_for(lambda: all(house.api.paused_run("contact-parents", reference) for reference in references), 120, "both contact steps")
+    wait_for(lambda: all(house.api.paused_run("contact-parents", reference) for reference in references), 240, "both contact steps")
     return references

@@ -52,7 +52,7 @@ def answered(house: RunningHouse, reference: str, answer: dict[str, Any], role: 
         before, run = len(refusals(house, reference)), house.paused(flow, reference)
         given = len(accepted(house, reference))
         house.api.resume(run, {**answer, "code": house.code(role, reference)})
-        wait_for(lambda: len(accepted(house, reference)) > given or len(refusals(house, reference)) > before, 90, "the answer to be recorded", house.sweep)
+        wait_for(lambda: len(accepted(house, reference)) > given or len(refusals(house, reference)) > before, 180, "the answer to be recorded", house.sweep)
         if len(accepted(house, reference)) > given:
             return
     raise AssertionError(f"three answers in turn were not accepted: {refusals(house, reference)[-3:]}")
@@ -82,8 +82,8 @@ def try_(house: RunningHouse, reference: str, answer: dict[str, Any], flow: str 
     run, before = house.paused(flow, reference), len(refusals(house, reference))
     state = house.api.state_id(run)
     house.api.resume(run, answer)
-    wait_for(lambda: len(refusals(house, reference)) > before, 90, "the answer to be recorded")
-    wait_for(lambda: house.api.state(run) == "PAUSED" and house.api.state_id(run) != state, 90, "the question to be asked again")
+    wait_for(lambda: len(refusals(house, reference)) > before, 180, "the answer to be recorded")
+    wait_for(lambda: house.api.state(run) == "PAUSED" and house.api.state_id(run) != state, 180, "the question to be asked again")
     assert all(not key.endswith("-response") for key in house.api.input_keys(run))      # Prefect keeps no copy
     return refusals(house, reference)[-1]
 
@@ -134,11 +134,11 @@ def test_states_set_by_hand_one_by_one_and_in_bulk_decide_nothing_and_the_questi
     run = house.paused(REVIEW, asked[0])
     before = house.api.state_id(run)
     house.api.force(run, "SCHEDULED")
-    wait_for(lambda: house.api.state(run) == "PAUSED" and house.api.state_id(run) != before, 90, "the question to be asked again")
+    wait_for(lambda: house.api.state(run) == "PAUSED" and house.api.state_id(run) != before, 180, "the question to be asked again")
     nothing_passed(house, asked[0])
     for end in (lambda: house.api.force(run, "FAILED"), lambda: house.api.force(run, "SCHEDULED")):      # Retry, as the UI does it
         end()
-    wait_for(lambda: house.api.state(run) == "PAUSED", 90, "the retried run to ask again")
+    wait_for(lambda: house.api.state(run) == "PAUSED", 180, "the retried run to ask again")
     nothing_passed(house, asked[0])
     house.api.force(run, "RUNNING")                     # no process is behind it
     nothing_passed(house, asked[0])
@@ -162,12 +162,12 @@ def test_an_automation_that_resumes_every_suspended_run_passes_nothing(house: Ru
             found = house.api._ask("POST", "/events/filter", {"filter": {"event": {"name": [
                 "prefect.automation.action.triggered", "prefect.automation.action.executed", "prefect.automation.action.failed"]}}})
             return len(found["events"])
-        wait_for(fired, 60, "the automation to act")
+        wait_for(fired, 120, "the automation to act")
         time.sleep(3)
         nothing_passed(house, asked[0])
     finally:
         house.api._ask("DELETE", f"/automations/{made['id']}")
-    wait_for(lambda: house.api.state(house.paused(REVIEW, asked[0])) == "PAUSED", 60, "the question")
+    wait_for(lambda: house.api.state(house.paused(REVIEW, asked[0])) == "PAUSED", 120, "the question")
 
 
 def test_an_answer_to_facts_that_have_changed_is_kept_and_asked_again(house: RunningHouse, asked: list[str]) -> None:
@@ -191,8 +191,8 @@ def test_a_run_suspended_past_prefects_own_timeout_is_renewed_and_an_answer_left
         "type": "PAUSED", "name": "Suspended", "state_details": details | {"pause_timeout": "2026-01-01T00:00:00Z"}}})
     with pytest.raises(Permanent, match="refused"):     # whoever answers now is told so, and is asked again below
         house.api.resume(run, answer)
-    wait_for(lambda: len(refusals(house, asked[0])) > before, 60, "the answer left in the run", house.sweep)
-    wait_for(lambda: house.calls("dsl", asked[0]) > mails, 60, "the question to be asked by another run", house.sweep)
+    wait_for(lambda: len(refusals(house, asked[0])) > before, 120, "the answer left in the run", house.sweep)
+    wait_for(lambda: house.calls("dsl", asked[0]) > mails, 120, "the question to be asked by another run", house.sweep)
     assert house.paused(REVIEW, asked[0], other_than=run) and house.api.state(run) in ("CRASHED", "FAILED")
     nothing_passed(house, asked[0])
 
@@ -213,7 +213,7 @@ def test_after_the_loss_of_prefects_database_the_timetable_asks_both_questions_a
         connection.commit()
     house.kill_runner()                                 # it registers the deployments anew; the timetable's sweep rings, once a minute
     for reference in asked:                             # in less than two minutes on a quiet machine (docs/performance.md)
-        wait_for(lambda: house.api.paused_run(REVIEW, reference), 240, f"the question on {reference}")  # noqa: B023
+        wait_for(lambda: house.api.paused_run(REVIEW, reference), 480, f"the question on {reference}")  # noqa: B023
     nothing_passed(house, asked[0])
 
 
@@ -222,7 +222,7 @@ def test_a_random_sequence_of_answers_forced_states_and_deletions_passes_nothing
     chance, given = Random(os.environ.get("CME_SERVER_SEED", "20261124")), []
     for step in range(int(os.environ.get("CME_SERVER_STEPS", "6"))):
         reference = chance.choice(asked)
-        run = wait_for(lambda: house.api.paused_run(REVIEW, reference), 120, "the question to ring", house.sweep)
+        run = wait_for(lambda: house.api.paused_run(REVIEW, reference), 240, "the question to ring", house.sweep)
         what = chance.choice(["answer", "answer, then forced", "forced", "deleted", "empty"])
         if what == "empty":
             with pytest.raises(Permanent):
@@ -241,9 +241,9 @@ def test_a_random_sequence_of_answers_forced_states_and_deletions_passes_nothing
         with house.office.transaction() as session:
             kept = str(session.scalars(select(Answer.content)).all())
         return all(reason in kept for reason in given)
-    wait_for(recorded, 120, "every answer to be recorded", house.sweep)
+    wait_for(recorded, 240, "every answer to be recorded", house.sweep)
     for reference in asked:
-        assert wait_for(lambda: house.api.paused_run(REVIEW, reference), 120, "the question to ring", house.sweep)  # noqa: B023
+        assert wait_for(lambda: house.api.paused_run(REVIEW, reference), 240, "the question to ring", house.sweep)  # noqa: B023
     nothing_passed(house, asked[0])
 
 
@@ -264,7 +264,7 @@ def test_of_two_different_answers_at_the_same_moment_exactly_one_decides(house: 
         thread.start()
     for thread in threads:
         thread.join()
-    wait_for(lambda: count(house, Decision) == 1, 90, "the decision")
+    wait_for(lambda: count(house, Decision) == 1, 180, "the decision")
     house.api.finish(run)
     assert "taken" in outcomes and count(house, Decision) == 1
 
@@ -286,6 +286,6 @@ def test_the_dsl_cannot_confirm_their_own_decision_to_close(house: RunningHouse,
     assert "the code is not right" in try_(house, asked[0], {**said, "code": code}, CONFIRM)
     assert house.state(asked[0]) == "confirmation" and count(house, Confirmation) == 0
     answered(house, asked[0], {**said, "reason": "I have seen the child."}, "deputy_dsl", CONFIRM)
-    wait_for(lambda: house.state(asked[0]) == "closed", 90, "the case to be closed")
+    wait_for(lambda: house.state(asked[0]) == "closed", 180, "the case to be closed")
     with house.office.transaction() as session:
         assert session.scalars(select(Outbox).where(Outbox.subject_of == asked[0], Outbox.kind.like("la_%"))).all() == []
