@@ -86,7 +86,7 @@ def store(engine: Engine, pulled: dict[str, Pulled], year: SchoolYear, moment: d
     return f"{new} new, {changed} changed, {same} unchanged"
 
 
-def as_application(owner: Engine, school: str | None = None) -> Engine:
+def as_application(owner: Engine, school: str = "") -> Engine:
     """The same database as the role as which the product connects: it sees one school's rows."""
     roles.grant(owner, "of the benchmark")
     made = database.engine(owner.url.set(username=database.APP, password="of the benchmark").render_as_string(hide_password=False), school)

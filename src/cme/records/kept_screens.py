@@ -169,7 +169,8 @@ def _rows() -> Any:
     s = ScreenState
     day = cast(s.settled - date.min + 1, BigInteger)
     return select(s.school, day, s.versions, s.newest_pupil, s.standing, s.proof).where(
-        s.school == any_(bindparam("schools", [], ARRAY(Text))), s.recent == bindparam("recent", False, Boolean), s.fingerprint == bindparam("fingerprint", b"", LargeBinary),
+        s.school == any_(bindparam("schools", [], ARRAY(Text))), s.recent == bindparam("recent", False, Boolean),
+        s.fingerprint == bindparam("fingerprint", b"", LargeBinary),
         s.settled.between(bindparam("first", date.min, Date), bindparam("last", date.max, Date)))
 
 
