@@ -84,12 +84,12 @@ class RunningHouse:
     def calls(self, role: str, reference: str) -> int:
         return sum(reference in t and "One-time code" in t for t in self.post.to(PEOPLE[role]["email"]))
 
-    def paused(self, flow: str, reference: str, other_than: str = "") -> str:
-        """The id of the paused run of a flow for a case; waits for it, and for another one than ``other_than``."""
+    def paused(self, flow: str, reference: str, other_than: str = "", tick: Callable[[], None] = lambda: None) -> str:
+        """The id of the paused run of a flow for a case; waits for it, and for another one than ``other_than``; does ``tick`` meanwhile."""
         def look() -> str:
             run = self.api.paused_run(flow, reference)
             return run if run and run != other_than else ""
-        return str(wait_for(look, 240, f"a paused run of {flow} for {reference}"))
+        return str(wait_for(look, 240, f"a paused run of {flow} for {reference}", tick))
 
     def sweep(self) -> None:
         """A whole round of the sweep, now: not one that found another at work, and not one that found no slot."""

@@ -213,7 +213,7 @@ def test_after_the_loss_of_prefects_database_the_timetable_asks_both_questions_a
         connection.commit()
     house.kill_runner()                                 # it registers the deployments anew; the timetable's sweep rings, once a minute
     for reference in asked:                             # in less than two minutes on a quiet machine (docs/performance.md)
-        wait_for(lambda: house.api.paused_run(REVIEW, reference), 480, f"the question on {reference}")  # noqa: B023
+        house.paused(REVIEW, reference)
     nothing_passed(house, asked[0])
 
 
@@ -222,7 +222,7 @@ def test_a_random_sequence_of_answers_forced_states_and_deletions_passes_nothing
     chance, given = Random(os.environ.get("CME_SERVER_SEED", "20261124")), []
     for step in range(int(os.environ.get("CME_SERVER_STEPS", "6"))):
         reference = chance.choice(asked)
-        run = wait_for(lambda: house.api.paused_run(REVIEW, reference), 240, "the question to ring", house.sweep)
+        run = house.paused(REVIEW, reference, tick=house.sweep)
         what = chance.choice(["answer", "answer, then forced", "forced", "deleted", "empty"])
         if what == "empty":
             with pytest.raises(Permanent):
@@ -243,7 +243,7 @@ def test_a_random_sequence_of_answers_forced_states_and_deletions_passes_nothing
         return all(reason in kept for reason in given)
     wait_for(recorded, 240, "every answer to be recorded", house.sweep)
     for reference in asked:
-        assert wait_for(lambda: house.api.paused_run(REVIEW, reference), 240, "the question to ring", house.sweep)  # noqa: B023
+        assert house.paused(REVIEW, reference, tick=house.sweep)
     nothing_passed(house, asked[0])
 
 
